@@ -1,0 +1,1 @@
+"""Staff, their roles, their sessions, and the audit trail."""

@@ -1,0 +1,132 @@
+"""What a room declares about each of its tables: columns, who writes it, how its rows travel.
+
+A table is declared once. Its DDL, its place on the wire, and what a projection of another node's
+rows may demand all follow from the declaration.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from appliance.store.transaction import Transaction
+
+Value = str | int | float | bytes | None
+Row = Mapping[str, Any]
+"""A row as the database gives it: ids are 14 bytes, times are milliseconds since 1970."""
+
+
+class Owner(StrEnum):
+    """Who alone may write a table."""
+
+    UP = "up"  # the node where the row was born
+    DOWN = "down"  # the centre; a node holds the rows of the scopes that were granted to it
+    HOME = "home"  # the one home node of each object; others send it commands
+    LOCAL = "local"  # this file alone: never logged, never sent
+
+
+class Lane(IntEnum):
+    """The lanes of replication, the most urgent first. The number is the one on the wire."""
+
+    ALARMS = 0
+    TICKETS = 1  # tickets, audit, revocations
+    STATE = 2
+    READINGS = 3
+    SIGHTINGS = 4
+    MEDIA = 5
+    BACKUP = 6
+
+    @property
+    def label(self) -> str:
+        """Return the lane's name in URLs, settings and metrics."""
+        return self.name.lower()
+
+
+URGENT: Final = frozenset({Lane.ALARMS, Lane.TICKETS})
+"""The lanes with a connection of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. Replicated tables only ever gain nullable columns, so `since` tells the schema."""
+
+    name: str
+    kind: str  # INTEGER, TEXT, BLOB or REAL
+    null: bool = False
+    check: str = ""  # demanded of own rows only: a foreign row is kept and shown, never refused
+    refers: str = ""  # the table whose row id it holds
+    since: int = 1
+
+
+def integer(name: str, *, null: bool = False, check: str = "", since: int = 1) -> Column:
+    """Declare a whole number: counts, milliseconds, flags."""
+    return Column(name, "INTEGER", null=null, check=check, since=since)
+
+
+def text(name: str, *, null: bool = False, check: str = "", since: int = 1) -> Column:
+    """Declare a text in NFC."""
+    return Column(name, "TEXT", null=null, check=check, since=since)
+
+
+def blob(name: str, *, null: bool = False, since: int = 1) -> Column:
+    """Declare bytes: keys, hashes, sealed boxes."""
+    return Column(name, "BLOB", null=null, since=since)
+
+
+def real(name: str, *, null: bool = False, since: int = 1) -> Column:
+    """Declare a measured value."""
+    return Column(name, "REAL", null=null, since=since)
+
+
+def reference(name: str, table: str, *, null: bool = False, since: int = 1) -> Column:
+    """Declare the id of a row of a replicated table, wherever it was born."""
+    return Column(name, "BLOB", null=null, refers=table, since=since)
+
+
+def one_of(name: str, values: type[StrEnum], *, null: bool = False, since: int = 1) -> Column:
+    """Declare a text that is a value of the enumeration; own rows are checked."""
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return Column(name, "TEXT", null=null, check=f"{name} IN ({allowed})", since=since)
+
+
+Projector = Callable[["Transaction", Row], None]
+"""Folds a row that has just been born into LOCAL tables: the same code at both ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of one room.
+
+    Replicated tables have `id` (14 bytes) first, then `own` (1 for rows of this node, NULL for
+    those of others, so that `unique` binds own rows only). DOWN tables also have `scope`,
+    `rev_epoch`, `rev_seq` and `deleted`. LOCAL tables have only what they declare, and a `key`.
+    """
+
+    name: str
+    owner: Owner
+    columns: tuple[Column, ...]
+    lane: Lane | None = None
+    files: tuple[str, ...] = ("node",)
+    personal: bool = False  # the log keeps a salted commitment, so that a row can be erased
+    append_only: bool = False  # the log keeps no second copy of the body
+    key: tuple[str, ...] = ()  # the primary key of a LOCAL table
+    unique: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    project: Projector | None = None  # runs for each row born here or received
+
+    @property
+    def schema(self) -> int:
+        """Return the number of the newest schema: the largest `since`."""
+        return max((column.since for column in self.columns), default=1)
+
+    @property
+    def replicated(self) -> bool:
+        """Tell whether its rows leave this file."""
+        return self.owner is not Owner.LOCAL
+
+    def __post_init__(self) -> None:
+        if self.replicated == (self.lane is None):
+            raise ValueError(f"{self.name}: a lane is for replicated tables, and each has one")
+        if self.replicated == bool(self.key):
+            raise ValueError(f"{self.name}: a key is for LOCAL tables, and each has one")

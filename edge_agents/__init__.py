@@ -1,0 +1,1 @@
+"""One process for each duty near hardware."""

@@ -1,0 +1,1 @@
+"""What a technician runs to make a node and to bind it to its centre."""

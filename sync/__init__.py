@@ -1,0 +1,1 @@
+"""Replication, both ends: pure machines with thin shells."""
