@@ -1,0 +1,279 @@
+"""Everything that `node.toml` can say, as frozen dataclasses.
+
+A new setting is one line in one class below. Its help, its default and its bounds are declared on
+that line and nowhere else: `vuzol check`, docs/configuration.md and the tests read them here. The
+environment overrides the file: `VUZOL_<SECTION>_<KEY>`. Nothing is read while modules are imported.
+"""
+
+import base64
+import binascii
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+from urllib.parse import urlsplit
+
+from appliance.options import BadConfig, option, parsed, read, refuse_unknown
+
+PREFIX: Final = "VUZOL_"
+KEY_BYTES: Final = 32
+LARGEST_NODE: Final = 65535
+LARGEST_PORT: Final = 65535
+
+
+class Role(StrEnum):
+    """What an appliance is in its hromada."""
+
+    VILLAGE = "village"
+    CENTRE = "centre"
+
+
+class ClockSource(StrEnum):
+    """What tells that the machine's clock is right."""
+
+    SYSTEM = "system"  # ask the kernel whether time is synchronised
+    TRUSTED = "trusted"  # somebody vouches for it: a battery-backed clock, or a demo
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    good = not value or (parts.scheme in {"http", "https"} and bool(parts.hostname))
+    return "" if good else "an address like https://centre.example:8083"
+
+
+def _key(value: str) -> str:
+    try:
+        good = not value or len(base64.b64decode(value, validate=True)) == KEY_BYTES
+    except binascii.Error:
+        good = False
+    return "" if good else "a public key of 32 bytes in base 64"
+
+
+def _hour(value: str) -> str:
+    good = re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value)
+    return "" if good else "an hour like 04:00"
+
+
+def _timezone(value: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - read when it is needed
+
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "a time zone like Europe/Kyiv"
+    return ""
+
+
+def _word(value: str) -> str:
+    return "" if re.fullmatch(r"[a-z0-9-]{1,40}", value) else "Latin letters, digits and dashes"
+
+
+def _named(value: str) -> str:
+    return "" if value.strip() else "a name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """Who this appliance is."""
+
+    number: int = option("number of the node in its hromada", at_least=1, at_most=LARGEST_NODE)
+    title: str = option("name of the office, as people say it", check=_named)
+    role: Role = option("village, or centre of the hromada", default=Role.VILLAGE)
+    data: Path = option("folder of the database and the keys", default=Path("/var/lib/vuzol"))
+    second_medium: str = option("folder on a second disk or card; empty: there is none", default="")
+    timezone: str = option("time zone of the office", default="Europe/Kyiv", check=_timezone)
+    day_starts: str = option("hour when a new service day starts", default="04:00", check=_hour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hromada:
+    """The hromada that the node belongs to."""
+
+    id: str = option("short name of the hromada on the wire", check=_word)
+    name: str = option("name of the hromada, as people say it", check=_named)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surfaces:
+    """Where the node listens; each surface has a port of its own."""
+
+    address: str = option("address to listen at", default="127.0.0.1", check=_named)
+    office: int = option("port for staff", default=8080, at_least=1, at_most=LARGEST_PORT)
+    kiosk: int = option(
+        "port for kiosk and display", default=8081, at_least=1, at_most=LARGEST_PORT
+    )
+    guest: int = option("port for residents", default=8082, at_least=1, at_most=LARGEST_PORT)
+    hub: int = option("port for replication", default=8083, at_least=1, at_most=LARGEST_PORT)
+    events_offset: int = option(
+        "a surface's live events come from its port plus this", default=100, at_least=1
+    )
+    office_url: str = option(
+        "address of the office from outside, when a proxy carries it", default="", check=_url
+    )
+    kiosk_url: str = option(
+        "address of the kiosk from outside, when a proxy carries it", default="", check=_url
+    )
+    guest_url: str = option(
+        "address for residents from outside, when a proxy carries it", default="", check=_url
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """How the node reaches the centre."""
+
+    centre: str = option("address of the centre; empty: look for it nearby", default="", check=_url)
+    centre_number: int = option("node number of the centre", default=1, at_least=1)
+    centre_key: str = option("public key of the centre", default="", check=_key)
+    poll_seconds: int = option("ask the centre for news this often", default=300, at_least=1)
+    discover: bool = option("look for the centre on the local network", default=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A node that the centre knows, and the only key that may speak for it."""
+
+    number: int = option("number of the node", at_least=1, at_most=LARGEST_NODE)
+    title: str = option("name of its office", check=_named)
+    key: str = option("public key of the node", check=_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Centre:
+    """What only the centre needs."""
+
+    nodes: tuple[Member, ...] = option("the nodes of the hromada", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Staff and their sessions."""
+
+    staff_max_age_days: int = option(
+        "older than this, the staff list lets in only starosta and duty officer",
+        default=14,
+        at_least=1,
+    )
+    session_hours: int = option("a session ends after this", default=12, at_least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """The kiosk and the hall display."""
+
+    idle_seconds: int = option(
+        "a kiosk left alone starts again after this", default=60, at_least=10
+    )
+    warning_seconds: int = option("and warns this long before", default=20, at_least=5)
+    ticket_seconds: int = option(
+        "a ticket stays on the kiosk's screen this long", default=30, at_least=5
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """How far the machine's clock is believed."""
+
+    source: ClockSource = option("system, or trusted", default=ClockSource.SYSTEM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """What a demonstration may do and a working node may not."""
+
+    link_switch: bool = option("let loopback cut the link by POST /demo/link", default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One node's settings."""
+
+    node: Node
+    hromada: Hromada
+    surfaces: Surfaces
+    link: Link
+    centre: Centre
+    people: People
+    queue: Queue
+    clock: Clock
+    demo: Demo
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read the file and the environment; raise `BadConfig` at the first key that is refused."""
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadConfig(str(path), f"cannot be read ({error.strerror})") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise BadConfig(str(path), f"is not TOML ({error})") from error
+    return of(told, environ, folder=path.absolute().parent)
+
+
+def of(told: Mapping[str, Any], environ: Mapping[str, str], *, folder: Path) -> Config:
+    """Make the settings out of parsed TOML; paths are relative to `folder`."""
+    kinds = get_type_hints(Config)
+    refuse_unknown("", told, set(kinds))
+    overridden = _overridden(told, environ, kinds)
+    config = Config(
+        **{
+            name: read(kind, f"{name}.", overridden.get(name, {}), folder=folder)
+            for name, kind in kinds.items()
+        }
+    )
+    _fits_together(config)
+    return config
+
+
+def _overridden(
+    told: Mapping[str, Any], environ: Mapping[str, str], kinds: Mapping[str, type]
+) -> dict[str, Any]:
+    merged = {
+        name: dict(given) if isinstance(given, dict) else given for name, given in told.items()
+    }
+    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
+        section, _, key = variable.removeprefix(PREFIX).lower().partition("_")
+        if section not in kinds:
+            continue  # somebody else's variable
+        hints = get_type_hints(kinds[section])
+        if key not in hints:
+            raise BadConfig(variable, f"is unknown; {section} has {', '.join(sorted(hints))}")
+        given = merged.setdefault(section, {})
+        if isinstance(given, dict):
+            given[key] = parsed(hints[key], environ[variable])
+    return merged
+
+
+def _fits_together(config: Config) -> None:
+    """Refuse settings that are each possible and together are not."""
+    surfaces = config.surfaces
+    ports = [surfaces.office, surfaces.kiosk, surfaces.guest, surfaces.hub]
+    listening = ports + [port + surfaces.events_offset for port in ports]
+    if len(set(listening)) < len(listening):
+        raise BadConfig("surfaces", f"must have a port for each; two of {sorted(listening)} meet")
+    if max(listening) > LARGEST_PORT:
+        raise BadConfig("surfaces.events_offset", f"must leave ports below {LARGEST_PORT + 1}")
+    numbers = [member.number for member in config.centre.nodes]
+    if len(set(numbers)) < len(numbers) or config.node.number in numbers:
+        raise BadConfig("centre.nodes", f"must name each other node once, not {sorted(numbers)}")
+    if config.queue.warning_seconds >= config.queue.idle_seconds:
+        raise BadConfig("queue.warning_seconds", "must be less than queue.idle_seconds")
+
+
+def settings() -> dict[str, tuple[str, str]]:
+    """Return each setting with its default, as it is written, and its help."""
+    found = {}
+    for section, kind in get_type_hints(Config).items():
+        for one in fields(kind):
+            default = "must be given" if one.default is MISSING else _written(one.default)
+            found[f"{section}.{one.name}"] = (default, one.metadata["help"])
+    return found
+
+
+def _written(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(default) if default not in ("", ()) else "empty"
