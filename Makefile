@@ -1,0 +1,59 @@
+# Vuzol. Each target sets up what it needs by itself; nothing leaves .venv but Debian packages.
+#
+#   make run           one centre and two villages on this machine, to open in a browser
+#   make test          the fast tests          make lint     the rules a program can check
+#   make bench         the measurements; ONLY=queue for one of them
+#   make assets        CSS and scripts again from their sources (needs Node.js)
+#   make translations  catalogues again from the sources
+
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+ONLY ?=
+PYTEST_ARGS ?=
+
+.PHONY: run test lint soak bench assets translations clean
+.DEFAULT_GOAL := run
+
+run: .venv/.ready-to-run
+	@exec $(BIN)/vuzol demo $(ARGS)
+
+test: .venv/.ready-to-test
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not soak and not lab" $(PYTEST_ARGS)
+
+soak: .venv/.ready-to-test
+	$(BIN)/pytest -m "soak or lab" $(PYTEST_ARGS)
+
+lint: .venv/.ready-to-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_house.py tests/test_docs.py
+
+bench: .venv/.ready-to-test
+	$(BIN)/python -m benchmarks $(ONLY)
+
+assets:
+	@command -v npm >/dev/null || { echo "make assets needs npm; the built files are committed, so nothing else does."; exit 1; }
+	npm ci --no-audit --no-fund
+	npm run --silent assets
+
+translations: .venv/.ready-to-test
+	$(BIN)/python -m provisioning.translations
+
+clean:
+	rm -rf .venv build dist *.egg-info node_modules
+
+# A stamp is newer than pyproject.toml when all that it names is in place.
+.venv/.ready-to-run: pyproject.toml provisioning/packages.sh
+	@PYTHON=$(PYTHON) provisioning/packages.sh run
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing Vuzol into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.ready-to-test: .venv/.ready-to-run
+	@PYTHON=$(PYTHON) provisioning/packages.sh test
+	@echo "Installing the tools of the tests into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $@
