@@ -1,0 +1,1 @@
+"""Tests of the shells of `sync`: sockets, threads, pages."""
