@@ -185,6 +185,7 @@ class Demo:
     """What a demonstration may do and a working node may not."""
 
     link_switch: bool = option("let loopback cut the link by POST /demo/link", default=False)
+    ends_with_parent: bool = option("stop when whoever started the node is gone", default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

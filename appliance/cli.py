@@ -1,0 +1,150 @@
+"""The `vuzol` command: it parses and delegates, nothing else.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage. An error is one sentence on stderr that names the
+cause and the next step. What a command needs is imported when it runs, so `vuzol check` is quick.
+"""
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final, NoReturn
+
+from appliance import config
+from appliance.errors import VuzolError
+
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+CONFIG: Final = Path("/etc/vuzol/node.toml")
+
+Answer = dict[str, object]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USAGE, f"vuzol: {message}; `{self.prog} --help` shows what can be said\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    chosen = _parser().parse_args(argv)
+    try:
+        answer = chosen.run(chosen)
+    except VuzolError as error:
+        return _failed(chosen, str(error))
+    except KeyboardInterrupt:
+        return _failed(chosen, "stopped before it was done; start it again")
+    except Exception as error:  # noqa: BLE001 - whoever stands at the terminal gets a sentence
+        return _failed(chosen, _unforeseen(error))
+    if answer is not None:
+        print(json.dumps(answer, ensure_ascii=False, default=str) if chosen.json else _text(answer))
+    return DONE
+
+
+def up(chosen: argparse.Namespace) -> None:
+    """Run the node of this configuration until it is told to stop."""
+    from appliance import node  # noqa: PLC0415 - only this command pays for the whole house
+
+    node.run(config.load(chosen.config, os.environ))
+
+
+def demo(chosen: argparse.Namespace) -> None:
+    """Start a centre and two villages on this machine, to open in a browser."""
+    from appliance.demo import supervisor  # noqa: PLC0415 - only this command needs it
+
+    def tell(text: str) -> None:
+        print(text, flush=True)
+
+    supervisor.run(chosen.data, first=chosen.address, as_json=chosen.json, tell=tell)
+
+
+def check(chosen: argparse.Namespace) -> Answer:
+    """Read the configuration and say what the node would run with."""
+    told = asdict(config.load(chosen.config, os.environ))
+    return {f"{section}.{key}": value for section in told for key, value in told[section].items()}
+
+
+def status(chosen: argparse.Namespace) -> Answer:
+    """Ask the running node how it is."""
+    from appliance import running_node  # noqa: PLC0415 - http.client is not for every command
+
+    return running_node.health(config.load(chosen.config, os.environ))
+
+
+def sync_status(chosen: argparse.Namespace) -> Answer:
+    """Ask the running node what has not reached the centre yet."""
+    from appliance import running_node  # noqa: PLC0415 - see `status`
+
+    return running_node.replication(config.load(chosen.config, os.environ))
+
+
+def sync_now(chosen: argparse.Namespace) -> Answer:
+    """Tell the running node to call the centre now."""
+    from appliance import running_node  # noqa: PLC0415 - see `status`
+
+    return running_node.call_centre(config.load(chosen.config, os.environ))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="vuzol", description="An appliance for village offices.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _command(commands, "up", up, prints=False)
+    _demo(_command(commands, "demo", demo, of_a_node=False))
+    _command(commands, "status", status)
+    _command(commands, "check", check)
+    sync = commands.add_parser("sync", help="Replication with the centre.")
+    of_sync = sync.add_subparsers(dest="of_sync", required=True, metavar="COMMAND")
+    _command(of_sync, "status", sync_status)
+    _command(of_sync, "now", sync_now)
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[_Parser]",
+    name: str,
+    run: Callable[[argparse.Namespace], Answer | None],
+    *,
+    prints: bool = True,
+    of_a_node: bool = True,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
+    if prints:
+        command.add_argument("--json", action="store_true", help="print JSON for a program")
+    if of_a_node:
+        command.add_argument(
+            "--config", type=Path, default=CONFIG, metavar="FILE", help="node.toml"
+        )
+    command.set_defaults(run=run)
+    return command
+
+
+def _demo(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, metavar="DIR", help="keep the data in this folder")
+    command.add_argument(
+        "--address", default="127.0.0.11", help="address of the centre; the villages take the next"
+    )
+
+
+def _text(answer: Answer, indent: str = "") -> str:
+    lines = []
+    for key, value in answer.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}:", _text(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {'unknown' if value is None else value}")
+    return "\n".join(lines)
+
+
+def _failed(chosen: argparse.Namespace, sentence: str) -> int:
+    print(f"vuzol {chosen.command}: {' '.join(sentence.split())}", file=sys.stderr)
+    return FAILED
+
+
+def _unforeseen(error: Exception) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return f"{told} in {place}; try again, and report it if it happens twice"

@@ -1,0 +1,74 @@
+"""Ask the node that runs on this machine: over loopback HTTP, as anybody here may.
+
+No command opens a database; its owner is the running node.
+"""
+
+import http.client
+import json
+from typing import Any, ClassVar, Final
+
+from appliance.config import Config
+from appliance.errors import VuzolError
+
+SECONDS: Final = 10
+ANYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened at
+REFUSED: Final = 400
+
+
+class NodeNotRunning(VuzolError):
+    """Nobody answers where the node of this configuration would listen."""
+
+    code: ClassVar[str] = "node_not_running"
+
+    def __init__(self, where: str, cause: object) -> None:
+        super().__init__(
+            f"no node answers at {where} ({cause})",
+            next_step="start it with `vuzol up`, or give the --config that it runs with",
+        )
+        self.where = where
+
+
+class NodeRefused(VuzolError):
+    """The running node answered, and would not do it."""
+
+    code: ClassVar[str] = "node_refused"
+
+    def __init__(self, path: str, status: int, told: dict[str, Any]) -> None:
+        super().__init__(
+            f"the node answered {status} to {path}: {told.get('cause', 'without a reason')}",
+            next_step=str(told.get("next_step", "look into its log")),
+        )
+        self.status = status
+
+
+def health(config: Config) -> dict[str, Any]:
+    """Return what `/healthz` tells of the running node."""
+    return _ask(config, "GET", "/healthz")
+
+
+def replication(config: Config) -> dict[str, Any]:
+    """Return what the running node knows of its link to the centre."""
+    return _ask(config, "GET", "/sync/status")
+
+
+def call_centre(config: Config) -> dict[str, Any]:
+    """Wake the agent of the running node; return what it then knows of its link."""
+    return _ask(config, "POST", "/sync/now")
+
+
+def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
+    listening = config.surfaces.address
+    host = "127.0.0.1" if listening in ANYWHERE else listening
+    connection = http.client.HTTPConnection(host, config.surfaces.office, timeout=SECONDS)
+    try:
+        connection.request(method, path, headers={"Accept": "application/json"})
+        reply = connection.getresponse()
+        told = json.loads(reply.read() or b"{}")
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        where = f"{host}:{config.surfaces.office}"
+        raise NodeNotRunning(where, error) from error
+    finally:
+        connection.close()
+    if reply.status >= REFUSED and path != "/healthz":  # an unwell node tells of itself with 503
+        raise NodeRefused(path, reply.status, told)
+    return dict(told)
