@@ -1,0 +1,1 @@
+"""Measurements as ratios and counts of one run; see docs/benchmarks.md."""
