@@ -9,11 +9,11 @@ import base64
 import binascii
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from appliance.options import BadConfig, option, parsed, read, refuse_unknown
@@ -266,12 +266,21 @@ def _fits_together(config: Config) -> None:
 
 def settings() -> dict[str, tuple[str, str]]:
     """Return each setting with its default, as it is written, and its help."""
-    found = {}
-    for section, kind in get_type_hints(Config).items():
-        for one in fields(kind):
-            default = "must be given" if one.default is MISSING else _written(one.default)
-            found[f"{section}.{one.name}"] = (default, one.metadata["help"])
-    return found
+    return {
+        key: told
+        for section, kind in get_type_hints(Config).items()
+        for key, told in _settings_of(kind, f"{section}.")
+    }
+
+
+def _settings_of(kind: Any, prefix: str) -> Iterator[tuple[str, tuple[str, str]]]:  # noqa: ANN401 - a section's class
+    hints = get_type_hints(kind)
+    for one in fields(kind):
+        default = "must be given" if one.default is MISSING else _written(one.default)
+        yield f"{prefix}{one.name}", (default, one.metadata["help"])
+        for listed in get_args(hints[one.name]):
+            if is_dataclass(listed):
+                yield from _settings_of(listed, f"{prefix}{one.name}[].")
 
 
 def _written(default: object) -> str:
