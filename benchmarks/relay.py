@@ -1,4 +1,4 @@
-"""Carry TCP connections from one address to another: `python -m benchmarks.relay HOST:PORT HOST:PORT`."""
+"""Carry TCP connections: `python -m benchmarks.relay LISTEN_HOST:PORT TARGET_HOST:PORT`."""
 
 import asyncio
 import contextlib
