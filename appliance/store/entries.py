@@ -6,6 +6,7 @@ verifies. H is BLAKE2b (RFC 7693) with 16 bytes.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -52,10 +53,16 @@ def commitment(salt: bytes | None, body: bytes | None) -> bytes:
     return hashlib.blake2b((salt or b"") + (body or b""), digest_size=DIGEST).digest()
 
 
+def chained(previous: bytes, told: Sequence[object]) -> bytes:
+    """Return the chain value after what `told` names, in the order that `link` gives it."""
+    return hashlib.blake2b(previous + cbor2.dumps(list(told)), digest_size=DIGEST).digest()
+
+
 def link(previous: bytes, stream: StreamId, lane: Lane, entry: Entry) -> bytes:
     """Return the chain value after `entry`; its own `chain` field is not looked at."""
-    told = cbor2.dumps(
-        [
+    return chained(
+        previous,
+        (
             stream.node,
             stream.epoch,
             int(lane),
@@ -66,7 +73,5 @@ def link(previous: bytes, stream: StreamId, lane: Lane, entry: Entry) -> bytes:
             entry.hlc,
             entry.schema,
             entry.commitment,
-        ],
-        canonical=True,
+        ),
     )
-    return hashlib.blake2b(previous + told, digest_size=DIGEST).digest()

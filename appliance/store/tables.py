@@ -49,7 +49,7 @@ URGENT: Final = frozenset({Lane.ALARMS, Lane.TICKETS})
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. Replicated tables only ever gain nullable columns, so `since` tells the schema."""
+    """One column. Replicated tables only ever gain nullable ones, so `since` tells the schema."""
 
     name: str
     kind: str  # INTEGER, TEXT, BLOB or REAL

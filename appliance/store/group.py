@@ -1,0 +1,137 @@
+"""Many verbs in one commit, each undone alone if it fails.
+
+A job runs inside a savepoint. After any exception the group looks whether the transaction is still
+there: SQLite may have ended it, as it does on a full disk. Then nothing of the group is
+acknowledged, and its jobs run again, each in a transaction of its own.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from appliance.store.clock import ClockQuality
+from appliance.store.failures import translated
+from appliance.store.journal import Heads
+from appliance.store.owned import Owned
+from appliance.store.transaction import Transaction
+
+LONGEST: Final = 0.02
+"""Seconds after which a group takes no further job: a transaction stays below 50 ms."""
+
+LARGEST: Final = 64
+"""Jobs of one group."""
+
+
+class Job:
+    """One verb on its way through the writer."""
+
+    __slots__ = ("args", "done", "error", "kwargs", "numbers", "result", "topics", "verb")
+
+    def __init__(
+        self, verb: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        self.verb = verb
+        self.args = args
+        self.kwargs = kwargs
+        self.done = threading.Lock()
+        self.done.acquire()  # released when the answer may be given
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as before the first run."""
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.numbers: dict[str, int] = {}
+        self.topics: set[str] = set()
+
+
+class GroupLost(Exception):
+    """SQLite ended the transaction in the middle of a group."""
+
+    def __init__(self, cause: BaseException | None) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Committer:
+    """Runs jobs on the one connection that writes. It is used by one thread."""
+
+    def __init__(self, connection: sqlite3.Connection, owned: Owned, heads: Heads) -> None:
+        self._connection = connection
+        self._owned = owned
+        self._heads = heads
+        self.commits = 0
+        self.lost = 0
+
+    def run(self, jobs: Iterable[Job]) -> list[Job]:
+        """Run the jobs and commit them; return them with their results or errors."""
+        taken: list[Job] = []
+        try:
+            self._together(jobs, taken)
+        except GroupLost as lost:
+            self.lost += 1
+            if len(taken) == 1:
+                _failed(taken[0], lost.cause)
+            else:
+                for job in taken:
+                    self._alone(job)
+        return taken
+
+    def _alone(self, job: Job) -> None:
+        job.forget()
+        try:
+            self._together([job], [])
+        except GroupLost as lost:
+            _failed(job, lost.cause)
+
+    def _together(self, jobs: Iterable[Job], taken: list[Job]) -> None:
+        clock = self._owned.clock
+        now, quality = clock.wall(), clock.quality()
+        until = time.monotonic() + LONGEST
+        heads = self._heads
+        try:
+            for job in jobs:
+                taken.append(job)
+                if len(taken) == 1:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                heads = self._step(job, heads, now, quality)
+                if len(taken) >= LARGEST or time.monotonic() > until:
+                    break
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise GroupLost(error) from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        self._heads = heads
+        self.commits += 1
+
+    def _step(self, job: Job, heads: Heads, now: int, quality: ClockQuality) -> Heads:
+        """Run one job in a savepoint; return the heads after it, the same ones if it failed."""
+        connection = self._connection
+        connection.execute("SAVEPOINT job")
+        attempt = heads.copy()
+        tx = Transaction(connection, self._owned, attempt, now=now, quality=quality)
+        try:
+            job.result = job.verb(tx, *job.args, **job.kwargs)
+            tx.finish()
+        except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+            job.error = translated(error)
+        finally:
+            tx.end()
+        if tx.lost or not connection.in_transaction:
+            raise GroupLost(job.error)
+        if job.error is not None:
+            connection.execute("ROLLBACK TO job")
+            connection.execute("RELEASE job")
+            return heads
+        connection.execute("RELEASE job")
+        job.numbers, job.topics = tx.numbers, tx.topics
+        return attempt
+
+
+def _failed(job: Job, cause: BaseException | None) -> None:
+    job.forget()
+    job.error = translated(cause) if cause else sqlite3.OperationalError("transaction lost")

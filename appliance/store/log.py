@@ -1,0 +1,249 @@
+"""The log as its reader on the way to the centre sees it: what is there, what is not yet safe.
+
+`have` is how far the centre has a lane on its own disk, `safe` how far its last verified backup
+does. Both are what it signed, never what we hope.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final, NamedTuple
+
+from appliance.errors import VuzolError
+from appliance.store import streams
+from appliance.store.clock import COUNTER_BITS
+from appliance.store.entries import GENESIS, Entry, Op
+from appliance.store.ids import StreamId
+from appliance.store.reader import Reader
+from appliance.store.tables import Lane, Table
+from appliance.store.transaction import Transaction
+from appliance.store.values import encode_row
+
+PAGE: Final = 500
+"""Entries looked up at once."""
+
+OVERHEAD: Final = 64
+"""Bytes that an entry is reckoned to take beside its body."""
+
+EARLIEST: Final = 1_577_836_800_000
+"""The year 2020: an older hybrid time comes from a clock that nobody had set."""
+
+
+class NotInLog(VuzolError):
+    """An entry was asked for that this file's log does not hold."""
+
+    code: ClassVar[str] = "not_in_log"
+    status_hint: ClassVar[int] = 404
+
+    def __init__(self, stream: StreamId, lane: Lane, lane_seq: int) -> None:
+        super().__init__(
+            f"{stream} {lane.label} has no entry {lane_seq}", next_step="ask where the lane ends"
+        )
+        self.stream = stream
+
+
+class Backlog(NamedTuple):
+    """What of a lane the centre does not have."""
+
+    count: int
+    oldest_at: int | None  # ms; None if there is nothing, or its clock was not set
+
+
+class Cursor(NamedTuple):
+    """How far the centre has a lane."""
+
+    have: int
+    safe: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    lane: Lane
+    last: int
+    cursor: Cursor
+
+
+def backlog(reader: Reader) -> dict[Lane, Backlog]:
+    """Return for each lane how much of all own epochs the centre does not have."""
+    found = {lane: Backlog(0, None) for lane in Lane}
+    for start in streams.starts(reader, open_only=True):
+        for extent in _extents(reader, start.stream):
+            missing = extent.last - extent.cursor.have
+            if missing <= 0:
+                continue
+            count, oldest_at = found[extent.lane]
+            if not count:  # epochs come oldest first
+                oldest_at = _time_of(reader, start.stream, extent.lane, extent.cursor.have + 1)
+            found[extent.lane] = Backlog(count + missing, oldest_at)
+    return found
+
+
+def pending_streams(reader: Reader, lane: Lane) -> list[StreamId]:
+    """Return the own streams of which the centre lacks something in the lane, oldest first."""
+    return [
+        start.stream
+        for start in streams.starts(reader, open_only=True)
+        if last(reader, start.stream, lane) > cursor(reader, start.stream, lane).have
+    ]
+
+
+def last(reader: Reader, stream: StreamId, lane: Lane) -> int:
+    """Return the number of the lane's last entry, 0 if there is none."""
+    number: int | None = reader.value(
+        "SELECT max(lane_seq) FROM _log WHERE epoch = :epoch AND lane = :lane",
+        epoch=stream.epoch,
+        lane=lane,
+    )
+    return number or 0
+
+
+def cursor(reader: Reader, stream: StreamId, lane: Lane) -> Cursor:
+    """Return how far the centre has the lane, as it last signed."""
+    row = reader.one(
+        "SELECT have, safe FROM _cursor WHERE epoch = :epoch AND lane = :lane",
+        epoch=stream.epoch,
+        lane=lane,
+    )
+    return Cursor(row["have"], row["safe"]) if row else Cursor(0, 0)
+
+
+def chain_at(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> bytes:
+    """Return the chain value after an entry; before the first it is `GENESIS`."""
+    if lane_seq == 0:
+        return GENESIS
+    value: bytes | None = reader.value(
+        "SELECT chain FROM _log WHERE epoch = :epoch AND lane = :lane AND lane_seq = :lane_seq",
+        epoch=stream.epoch,
+        lane=lane,
+        lane_seq=lane_seq,
+    )
+    if value is None:
+        raise NotInLog(stream, lane, lane_seq)
+    return value
+
+
+def entries(
+    reader: Reader, stream: StreamId, lane: Lane, after: int, max_bytes: int
+) -> list[Entry]:
+    """Return entries that follow `after`, whole transactions only, of about `max_bytes`.
+
+    One transaction at least comes whole, however large. All entries of one table have one schema,
+    because a table's schema never changes within an epoch.
+    """
+    found: list[Entry] = []
+    size, whole = 0, 0  # bytes so far; how many entries end with their transaction
+    while page := _page(reader, stream, lane, after + len(found)):
+        for entry in page:
+            if found and entry.tx != found[-1].tx:
+                whole = len(found)
+                if size >= max_bytes:
+                    return found
+            size += OVERHEAD + len(entry.body or b"")
+            if size > max_bytes and whole:
+                return found[:whole]
+            found.append(entry)
+    return found
+
+
+def acknowledge(
+    tx: Transaction, stream: StreamId, lane: Lane, have: int, safe: int, centre_epoch: int
+) -> None:
+    """Move the cursor to what the centre signed.
+
+    Within one epoch of the centre `have` and `safe` never fall: a reply that says less is late. A
+    new epoch of the centre may lower them, because it may have been restored.
+    """
+    row = tx.one(
+        "SELECT * FROM _cursor WHERE epoch = :epoch AND lane = :lane",
+        epoch=stream.epoch,
+        lane=lane,
+    )
+    if row is not None and row["centre_epoch"] == centre_epoch:
+        have, safe = max(have, row["have"]), max(safe, row["safe"])
+    tx.run(
+        "INSERT OR REPLACE INTO _cursor (epoch, lane, have, safe, centre_epoch)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (stream.epoch, int(lane), have, safe, centre_epoch),
+    )
+    over = stream.epoch != tx.epoch and drained(tx, stream)
+    tx.run("UPDATE _stream SET closed = ? WHERE epoch = ?", (int(over), stream.epoch))
+    tx.announce("link")
+
+
+def drained(reader: Reader, stream: StreamId) -> bool:
+    """Tell whether the centre has all of a stream."""
+    return all(extent.last <= extent.cursor.have for extent in _extents(reader, stream))
+
+
+def _extents(reader: Reader, stream: StreamId) -> list[_Extent]:
+    return [
+        _Extent(lane, end, cursor(reader, stream, lane))
+        for lane in Lane
+        if (end := last(reader, stream, lane))
+    ]
+
+
+def _time_of(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> int | None:
+    hlc: int | None = reader.value(
+        "SELECT hlc FROM _log WHERE epoch = :epoch AND lane = :lane AND lane_seq = :lane_seq",
+        epoch=stream.epoch,
+        lane=lane,
+        lane_seq=lane_seq,
+    )
+    at = (hlc or 0) >> COUNTER_BITS
+    return at if at >= EARLIEST else None
+
+
+def _page(reader: Reader, stream: StreamId, lane: Lane, after: int) -> Sequence[Entry]:
+    rows = reader.all(
+        "SELECT * FROM _log WHERE epoch = :epoch AND lane = :lane AND lane_seq > :after"
+        " ORDER BY lane_seq LIMIT :page",
+        epoch=stream.epoch,
+        lane=lane,
+        after=after,
+        page=PAGE,
+    )
+    page = [
+        Entry(
+            lane_seq=row["lane_seq"],
+            seq=row["seq"],
+            tx=row["tx"],
+            table=row["tbl"],
+            op=Op(row["op"]),
+            key=row["key"],
+            schema=row["schema"],
+            hlc=row["hlc"],
+            body=row["body"],
+            salt=row["salt"],
+            commitment=row["commitment"],
+            chain=row["chain"],
+        )
+        for row in rows
+    ]
+    names = {entry.table for entry in page}
+    for table in (reader.tables[name] for name in sorted(names) if name in reader.tables):
+        if table.append_only:
+            page = _with_bodies(reader, table, page)
+    return page
+
+
+def _with_bodies(reader: Reader, table: Table, page: Sequence[Entry]) -> list[Entry]:
+    """Fill in the bodies that stand in the table's rows alone."""
+    bodies = _bodies(reader, table, [entry for entry in page if _elsewhere(entry, table)])
+    return [
+        replace(entry, body=bodies[entry.key]) if _elsewhere(entry, table) else entry
+        for entry in page
+    ]
+
+
+def _elsewhere(entry: Entry, table: Table) -> bool:
+    return entry.table == table.name and entry.op is Op.INSERT and entry.body is None
+
+
+def _bodies(reader: Reader, table: Table, asked: Iterable[Entry]) -> dict[bytes, bytes]:
+    schemas = {entry.key: entry.schema for entry in asked}
+    places = ", ".join(f"x'{key.hex()}'" for key in schemas)
+    rows = reader.all(f"SELECT * FROM {table.name} WHERE id IN ({places})")
+    return {
+        row["id"]: encode_row([row[c.name] for c in table.columns if c.since <= schemas[row["id"]]])
+        for row in rows
+    }

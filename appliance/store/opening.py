@@ -1,0 +1,107 @@
+"""What happens between owning a file and its first write.
+
+The order matters: own, open, migrate, then one transaction that opens the new epoch and settles
+the numbers, and only then the file of marks is begun anew.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.store import numbers, pragmas, schema, streams
+from appliance.store.clock import Clock, HybridClock
+from appliance.store.failures import translated
+from appliance.store.ids import StreamId
+from appliance.store.journal import Heads
+from appliance.store.migrations import migrate
+from appliance.store.numbers import HighWater, Restored
+from appliance.store.owned import Owned
+from appliance.store.ownership import Ownership
+from appliance.store.registry import Registry
+from appliance.store.statements import Statements
+from appliance.store.tables import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the owner asks for."""
+
+    path: Path
+    tables: Iterable[Table]
+    node: int
+    clock: Clock
+    files: str
+    second_medium: Path | None
+    entropy: Callable[[int], bytes]
+    centre: bool
+    patience: float
+    busy_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that is owned, up to date and in a new epoch."""
+
+    ownership: Ownership
+    connection: sqlite3.Connection
+    owned: Owned
+    heads: Heads
+    high_water: HighWater
+    restored: tuple[Restored, ...]
+
+
+def opened(wanted: Wanted) -> Opened:
+    """Do all of it, or leave nothing open."""
+    wanted.path.parent.mkdir(parents=True, exist_ok=True)
+    registry = Registry(map(schema.checked, wanted.tables), file=wanted.files)
+    with ExitStack() as undo:
+        ownership = Ownership.take(wanted.path, patience=wanted.patience)
+        undo.callback(ownership.release)
+        try:
+            connection = pragmas.open_writer(wanted.path, busy_seconds=wanted.busy_seconds)
+            undo.callback(connection.close)
+            migrate(connection, registry, at=wanted.clock.wall())
+            result = _begun(wanted, registry, ownership, connection)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        undo.pop_all()
+    return result
+
+
+def _begun(
+    wanted: Wanted, registry: Registry, ownership: Ownership, connection: sqlite3.Connection
+) -> Opened:
+    folder = wanted.second_medium or wanted.path.parent
+    high_water = HighWater(folder / f"{wanted.path.name}.numbers")
+    last_seq, last_hlc = _last(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    epoch = streams.open_epoch(
+        connection, last_seq=last_seq, at=wanted.clock.wall(), entropy=wanted.entropy
+    )
+    restored = numbers.reconcile(connection, high_water.marks)
+    marks = numbers.series_of(connection)
+    connection.execute("COMMIT")
+    high_water.open(marks)
+    owned = Owned(
+        stream=StreamId(wanted.node, epoch),
+        tables=registry,
+        statements={table.name: Statements(table) for table in registry},
+        clock=wanted.clock,
+        hybrid=HybridClock(last_hlc),
+        entropy=wanted.entropy,
+        centre=wanted.centre,
+    )
+    return Opened(ownership, connection, owned, Heads(last_seq), high_water, tuple(restored))
+
+
+def _last(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return the greatest number and the greatest hybrid time that the file has given."""
+    kept = {row["name"]: row["value"] for row in connection.execute("SELECT * FROM _head")}
+    logged = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = '_log'").fetchone()
+    newest = connection.execute("SELECT hlc FROM _log ORDER BY seq DESC LIMIT 1").fetchone()
+    return (
+        max(kept.get("seq", 0), logged["seq"] if logged else 0),
+        max(kept.get("hlc", 0), newest["hlc"] if newest else 0),
+    )

@@ -1,0 +1,58 @@
+"""The pragmas of every connection to a database file, and why each has its value.
+
+No other module sets one.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+BUSY_SECONDS: Final = 5.0
+"""How long a statement waits for another process's lock before the caller hears `StoreBusy`."""
+
+PAGE: Final = 4096
+
+WRITER: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # NORMAL loses the last commits when power fails
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -4096",  # KiB; the index pages that a busy day touches
+    "PRAGMA wal_autocheckpoint = 1000",  # pages; the writer is the only one that checkpoints
+    "PRAGMA journal_size_limit = 16777216",  # a long reader must not leave a WAL that fills a card
+    "PRAGMA temp_store = MEMORY",  # a card wears out
+    "PRAGMA trusted_schema = OFF",
+)
+READER: Final = (
+    "PRAGMA query_only = ON",
+    "PRAGMA cache_size = -512",  # KiB for each of a few pooled connections
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA trusted_schema = OFF",
+)
+
+
+def open_writer(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """Open the one connection that writes; only the owner of the file may call it."""
+    return _opened(f"file:{_quoted(path)}?mode=rwc", WRITER, busy_seconds)
+
+
+def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """Open a connection that can't write."""
+    return _opened(f"file:{_quoted(path)}?mode=ro", READER, busy_seconds)
+
+
+def _opened(uri: str, pragmas: tuple[str, ...], busy_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    try:
+        for pragma in pragmas:
+            connection.execute(pragma).fetchall()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,278 @@
+"""What a verb writes with.
+
+A transaction has no commit and no connection to offer: a verb says what changes, and the store
+decides when that is durable. A row and its log entry are written together or not at all.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Final
+
+from appliance.errors import VuzolError
+from appliance.store.clock import ClockQuality
+from appliance.store.entries import Op
+from appliance.store.ids import RowId
+from appliance.store.journal import Heads, Journal
+from appliance.store.owned import Owned
+from appliance.store.reader import Asked, Reader
+from appliance.store.registry import UnknownTable
+from appliance.store.statements import Statements, Where
+from appliance.store.tables import Owner, Row, Table, Value
+from appliance.store.values import encode_changes, encode_row
+
+NUMBER: Final = (
+    "INSERT INTO _number (series, last) VALUES (?, 1)"
+    " ON CONFLICT (series) DO UPDATE SET last = last + 1 RETURNING last"
+)
+
+
+class NotOurs(VuzolError):
+    """A verb meant to write in a way that the table's owner doesn't allow."""
+
+    code: ClassVar[str] = "not_ours"
+    status_hint: ClassVar[int] = 500
+
+    def __init__(self, table: str, cause: str) -> None:
+        super().__init__(f"{table}: {cause}", next_step="write it where its owner lives")
+        self.table = table
+
+
+class TransactionOver(VuzolError):
+    """A verb used its transaction after it had ended."""
+
+    code: ClassVar[str] = "transaction_over"
+    status_hint: ClassVar[int] = 500
+
+    def __init__(self) -> None:
+        super().__init__("the transaction is over", next_step="write inside the verb only")
+
+
+class Transaction(Reader):
+    """What a verb gets: reads, changes, numbers, and announcements for after the commit."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        owner: Owned,
+        heads: Heads,
+        *,
+        now: int,
+        quality: ClockQuality,
+    ) -> None:
+        """Open a transaction inside the savepoint that the writer has set."""
+        super().__init__(connection, node=owner.stream.node, tables=owner.tables)
+        self._statements = owner.statements
+        self._clock = owner.hybrid
+        self._centre = owner.centre
+        self._heads = heads
+        self._over = False
+        self.lost = False
+        self.epoch: int = owner.stream.epoch
+        self.now = now
+        self.clock_quality = quality
+        self.hlc = owner.hybrid.next(now, quality)
+        self._journal = Journal(owner.stream, heads, self.hlc, owner.entropy)
+        self._rev = 0
+        self.topics: set[str] = set()
+        self.numbers: dict[str, int] = {}
+
+    def insert(
+        self, table: Table, values: Mapping[str, object], *, scope: str | None = None
+    ) -> RowId:
+        """Write a new row of a replicated table with its log entry; return the id it keeps.
+
+        A row of a DOWN table needs the scope of those who may see it.
+        """
+        statements = self._known(table)
+        row = statements.row(values)
+        seq = self._journal.next_seq()
+        born = RowId(self.node, self.epoch, seq)
+        key = born.blob
+        if table.owner is Owner.DOWN:
+            heads = (key, 1, self._scope(table, scope), *self._revised(table, seq), 0)
+            self.run(statements.insert, (*heads, *row))
+        else:
+            self._refuse_local(table, scope)
+            self.run(statements.insert, (key, 1, *row))
+            self._log(statements, Op.INSERT, seq, key, encode_row(row))
+        if table.project is not None:
+            table.project(
+                self, {"id": key, "own": 1, **dict(zip(statements.names, row, strict=True))}
+            )
+        return born
+
+    def add(self, table: Table, values: Mapping[str, object]) -> None:
+        """Write a new row of a LOCAL table; raise `AlreadyThere` if its key or a unique is."""
+        statements = self._local(table)
+        row = statements.changes(values)
+        self.run(statements.add(tuple(row)), tuple(row.values()))
+
+    def put(self, table: Table, values: Mapping[str, object]) -> None:
+        """Write a row of a LOCAL table; where its key is there, change the named columns."""
+        statements = self._local(table)
+        row = statements.changes(values)
+        self.run(statements.put(tuple(row)), tuple(row.values()))
+
+    def update_where(self, table: Table, where: Where, values: Mapping[str, object]) -> list[Row]:
+        """Change the rows that hold all of `where`; return them as they are now.
+
+        None in `where` means "is null", a list "is one of". No row returned: nobody matched, which
+        is how two people who act at once are told apart. Of a replicated table only rows of this
+        node are touched.
+        """
+        statements = self._known(table)
+        new = statements.changes(values)
+        if not new or table.append_only:
+            raise NotOurs(table.name, "its rows never change" if new else "nothing to change")
+        names, bound = tuple(new), list(new.values())
+        if table.owner is Owner.DOWN:
+            return self._update_down(statements, where, names, bound)
+        sql, asked = statements.update(names, where)
+        rows = self.changed(sql, (*bound, *asked))
+        if table.replicated and rows:
+            body = encode_changes({statements.index[name]: new[name] for name in names})
+            for row in rows:
+                self._log(statements, Op.UPDATE, self._journal.next_seq(), row["id"], body)
+        return rows
+
+    def delete(self, table: Table, where: Where) -> list[Row]:
+        """Remove the rows that hold all of `where`; return them as they were.
+
+        A row of a DOWN table becomes a tombstone: `deleted` is 1 and its values are gone.
+        """
+        statements = self._known(table)
+        if table.append_only:
+            raise NotOurs(table.name, "its rows stay for ever")
+        if table.owner is Owner.DOWN:
+            return self._delete_down(statements, where)
+        sql, asked = statements.delete(where)
+        rows = self.changed(sql, asked)
+        if table.replicated:
+            for row in rows:
+                self._log(statements, Op.DELETE, self._journal.next_seq(), row["id"], None)
+        return rows
+
+    def next_number(self, series: str) -> int:
+        """Give the next number of a series: 1, 2, 3 and so on, without gaps, none twice."""
+        number = int(self.changed(NUMBER, (series,))[0]["last"])
+        self.numbers[series] = number
+        return number
+
+    def announce(self, topic: str) -> None:
+        """Wake the subscribers of a topic after the commit."""
+        self.topics.add(topic)
+
+    def witness(self, hlc: int) -> bool:
+        """Take in the hybrid time of another node; False if it runs too far ahead of ours."""
+        return self._clock.follow(hlc, self.now, self.clock_quality)
+
+    def run(self, sql: str, values: Sequence[Value] = ()) -> sqlite3.Cursor:
+        """Execute a statement; for the modules of the store alone."""
+        if self._over:
+            raise TransactionOver
+        try:
+            return self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Execute a statement for each row; for the modules of the store alone."""
+        if self._over:
+            raise TransactionOver
+        try:
+            self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def changed(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Execute a statement with RETURNING to its end; for the modules of the store alone."""
+        try:
+            return self.run(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def finish(self) -> None:
+        """Write what the verb has logged; the writer alone calls it, once."""
+        if self._journal.rows:
+            self.topics.add("log")
+            try:
+                self._journal.write(self._connection)
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
+        if self._rev:
+            self.topics.add("down")
+            self.run("INSERT OR REPLACE INTO _head (name, value) VALUES ('seq', ?)", (self._rev,))
+            self.run("INSERT OR REPLACE INTO _head (name, value) VALUES ('hlc', ?)", (self.hlc,))
+
+    def end(self) -> None:
+        """Refuse all further use; the writer alone calls it."""
+        self._over = True
+
+    def _update_down(
+        self, statements: Statements, where: Where, names: tuple[str, ...], bound: list[Value]
+    ) -> list[Row]:
+        """Change rows of the centre: each gets a revision of its own."""
+        rows: list[Row] = []
+        names = ("rev_epoch", "rev_seq", *names)
+        for found in self._found(statements, where):
+            revision = self._revised(statements.table, self._journal.next_seq())
+            sql, asked = statements.update(names, {"id": found["id"]})
+            rows += self.changed(sql, (*revision, *bound, *asked))
+        return rows
+
+    def _delete_down(self, statements: Statements, where: Where) -> list[Row]:
+        rows = self._found(statements, where)
+        names = ("rev_epoch", "rev_seq", "deleted", *statements.names)
+        empty = [None] * len(statements.names)
+        for found in rows:
+            revision = self._revised(statements.table, self._journal.next_seq())
+            sql, asked = statements.update(names, {"id": found["id"]})
+            self.changed(sql, (*revision, 1, *empty, *asked))
+        return rows
+
+    def _found(self, statements: Statements, where: Where) -> list[Row]:
+        sql, asked = statements.select(where)
+        return self.changed(sql, asked)
+
+    def _log(
+        self, statements: Statements, op: Op, seq: int, key: bytes, body: bytes | None
+    ) -> None:
+        self._journal.log(statements, op, seq, key, body)
+
+    def _revised(self, table: Table, seq: int) -> tuple[int, int]:
+        if not self._centre:
+            raise NotOurs(table.name, "the centre alone writes it")
+        self._rev = seq
+        return self.epoch, seq
+
+    def _scope(self, table: Table, scope: str | None) -> str:
+        if not scope:
+            raise NotOurs(table.name, "a row of the centre needs a scope")
+        return scope
+
+    def _refuse_local(self, table: Table, scope: str | None) -> None:
+        if not table.replicated:
+            raise NotOurs(table.name, "a LOCAL table is written with `add` and `put`")
+        if scope is not None:
+            raise NotOurs(table.name, "rows of DOWN tables alone have a scope")
+
+    def _local(self, table: Table) -> Statements:
+        if table.replicated:
+            raise NotOurs(table.name, "a replicated table is written with `insert`")
+        return self._known(table)
+
+    def _known(self, table: Table) -> Statements:
+        try:
+            return self._statements[table.name]
+        except KeyError:
+            raise UnknownTable(table.name) from None
+
+    def _asked(self, sql: str, values: dict[str, Asked]) -> sqlite3.Cursor:
+        if self._over:
+            raise TransactionOver
+        return super()._asked(sql, values)
+
+    def _failure(self, error: sqlite3.Error) -> BaseException:
+        if not self._connection.in_transaction:  # a full disk may have ended it already
+            self.lost = self._over = True
+        return super()._failure(error)
