@@ -1,0 +1,228 @@
+"""The tables of the e-queue, who writes each of them, and how they travel.
+
+Tickets, events and days are append-only and go UP; what has become of a ticket is a projection of
+its events, folded by the same code at the office and at the centre.
+"""
+
+import sqlite3
+from typing import Final
+
+from appliance.queue import model
+from appliance.queue.model import CounterState, Event, Move, Purpose, ServiceState, Standing, State
+from appliance.store.tables import (
+    Lane,
+    Owner,
+    Row,
+    Table,
+    blob,
+    integer,
+    one_of,
+    reference,
+    text,
+)
+from appliance.store.transaction import Transaction
+
+Record = Row | sqlite3.Row
+"""A row as it was written, or as it was read."""
+
+
+def _waits(tx: Transaction, ticket: Row) -> None:
+    """Give a ticket that has just arrived its place; one that came before keeps what it has."""
+    if tx.value("SELECT 1 FROM queue_current WHERE ticket = :id", id=ticket["id"]):
+        return
+    known = {name: ticket[name] for name in ("office", "day")}
+    tx.add(CURRENT, {"ticket": ticket["id"], **known, **_columns(Standing())})
+
+
+def _moves(tx: Transaction, event: Row) -> None:
+    """Fold an event into its ticket's standing."""
+    row = tx.one("SELECT * FROM queue_current WHERE ticket = :id", id=event["ticket"])
+    if row is None:  # the ticket itself waits or is quarantined; its events queue behind it
+        return
+    known, move = standing_of(row), move_of(event)
+    if move.step <= known.step:
+        return
+    tx.update_where(CURRENT, {"place": row["place"]}, _columns(model.folded(known, move)))
+    if row["office"] == tx.node and move.after is State.CALLED:
+        told = {"ticket": event["ticket"], "counter": move.counter, "at": move.at}
+        tx.add(CALLS, {**told, "office": row["office"]})
+
+
+def standing_of(row: Record) -> Standing:
+    """Read what has become of a ticket from a row of `queue_current`."""
+    return Standing(
+        state=State(row["state"]),
+        step=row["step"],
+        counter=row["counter"],
+        calls=row["calls"],
+        called_at=row["called_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def move_of(row: Record) -> Move:
+    """Read a row of `queue_event`."""
+    return Move(
+        step=row["step"],
+        event=Event(row["event"]),
+        before=State(row["before"]),
+        after=State(row["after"]),
+        counter=row["counter"],
+        at=row["at"],
+    )
+
+
+def _columns(standing: Standing) -> dict[str, str | int | None]:
+    return {
+        "state": standing.state,
+        "step": standing.step,
+        "counter": standing.counter,
+        "calls": standing.calls,
+        "called_at": standing.called_at,
+        "started_at": standing.started_at,
+        "ended_at": standing.ended_at,
+    }
+
+
+SERVICES: Final = Table(
+    "queue_service",
+    owner=Owner.DOWN,
+    lane=Lane.STATE,
+    columns=(
+        text("prefix"),  # letter of its numbers; services of one office may share it
+        text("name_uk"),
+        text("name_en", null=True),
+        text("official_name", null=True),  # as the register of administrative services has it
+        text("hint_uk", null=True),
+        text("hint_en", null=True),
+        text("icon"),
+        text("purposes"),  # values of Purpose, a comma between them
+        text("prepare", null=True),  # what to bring, one thing a line
+        one_of("state", ServiceState),
+        integer("nominal_minutes", null=True),
+        integer("ordering"),
+    ),
+)
+
+CATEGORIES: Final = Table(
+    "queue_category",
+    owner=Owner.DOWN,
+    lane=Lane.STATE,
+    columns=(
+        text("name_uk"),
+        text("name_en", null=True),
+        text("ground"),  # the law that gives the right
+        integer("ordering"),
+    ),
+)
+
+DAYS: Final = Table(
+    "queue_day",
+    owner=Owner.UP,
+    lane=Lane.TICKETS,
+    append_only=True,
+    columns=(
+        integer("office"),
+        integer("day"),
+        text("label"),  # the date, ISO 8601
+        integer("correction"),  # 0 opened the day; a greater one puts the label right
+        integer("provisional"),  # 1: the label came from a clock that nobody vouched for
+        integer("at"),
+    ),
+    unique=(("office", "day", "correction"),),
+    indexes=(("office", "day", "correction"),),  # the centre asks for days of others as well
+)
+
+TICKETS: Final = Table(
+    "queue_ticket",
+    owner=Owner.UP,
+    lane=Lane.TICKETS,
+    append_only=True,
+    columns=(
+        integer("office"),
+        integer("day"),
+        text("prefix"),
+        integer("n"),
+        reference("service", "queue_service"),
+        one_of("purpose", Purpose),
+        text("language"),
+        reference("priority", "queue_category", null=True),  # claimed; staff have not confirmed it
+        blob("token_hash"),
+        text("device"),
+        integer("taken_at"),
+    ),
+    unique=(("office", "day", "prefix", "n"),),
+    project=_waits,
+)
+
+EVENTS: Final = Table(
+    "queue_event",
+    owner=Owner.UP,
+    lane=Lane.TICKETS,
+    append_only=True,
+    columns=(
+        reference("ticket", "queue_ticket"),
+        integer("step"),  # 1, 2, 3 ... of its ticket: two consoles cannot take the same step
+        one_of("event", Event),
+        one_of("before", State),
+        one_of("after", State),
+        integer("counter", null=True),
+        text("actor", null=True),  # who of the staff, as the audit names them; null: the visitor
+        integer("at"),
+    ),
+    unique=(("ticket", "step"),),
+    project=_moves,
+)
+
+COUNTERS: Final = Table(
+    "queue_counter",
+    owner=Owner.UP,
+    lane=Lane.STATE,
+    columns=(
+        integer("office"),
+        integer("n"),
+        one_of("state", CounterState),
+        text("person", null=True),  # as the audit names them
+        text("person_name", null=True),
+        integer("since"),
+    ),
+    unique=(("office", "n"),),
+)
+
+CURRENT: Final = Table(
+    "queue_current",
+    owner=Owner.LOCAL,
+    key=("place",),
+    columns=(
+        integer("place"),  # order of arrival in this file; the database counts
+        blob("ticket"),
+        integer("office"),
+        integer("day"),
+        one_of("state", State),
+        integer("step"),
+        integer("counter", null=True),
+        integer("calls"),
+        integer("called_at", null=True),
+        integer("started_at", null=True),
+        integer("ended_at", null=True),
+    ),
+    unique=(("ticket",),),
+    indexes=(("office", "state", "place"), ("office", "day", "place")),
+)
+
+CALLS: Final = Table(
+    "queue_call",
+    owner=Owner.LOCAL,
+    key=("call",),
+    columns=(
+        integer("call"),  # order of calls in this file; a display asks for what came after one
+        blob("ticket"),
+        integer("office"),
+        integer("counter"),
+        integer("at"),
+    ),
+    indexes=(("office", "call"),),
+)
+
+TABLES: Final = (SERVICES, CATEGORIES, DAYS, TICKETS, EVENTS, COUNTERS, CURRENT, CALLS)
