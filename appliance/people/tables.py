@@ -1,0 +1,239 @@
+"""The tables of people: who works where, what opens the door, and what was done.
+
+Keys hold no personal data. A person's name stands in one table, their secrets in others, and the
+audit trail speaks of ids.
+"""
+
+from typing import Final
+
+from appliance.people import chain
+from appliance.people.model import AttemptKind, DeviceKind, Outcome, Standing
+from appliance.store.ids import RowId
+from appliance.store.tables import (
+    Lane,
+    Owner,
+    Row,
+    Table,
+    blob,
+    integer,
+    one_of,
+    reference,
+    text,
+)
+from appliance.store.transaction import Transaction
+
+EVERYWHERE: Final = "hromada"
+"""The scope of rows that each node holds."""
+
+
+def of_office(office: int) -> str:
+    """Return the scope of rows that one office's node holds."""
+    return f"office:{office}"
+
+
+PERSON: Final = Table(
+    "people_person",
+    owner=Owner.DOWN,
+    lane=Lane.TICKETS,
+    personal=True,
+    columns=(
+        text("login"),
+        text("name"),
+        one_of("state", Standing),
+        integer("changed_at"),
+    ),
+    unique=(("login",),),
+    indexes=(("login",),),
+)
+
+CREDENTIAL: Final = Table(
+    "people_credential",
+    owner=Owner.DOWN,
+    lane=Lane.TICKETS,
+    columns=(
+        reference("person", "people_person"),
+        integer("office"),
+        text("roles"),
+        text("hash"),  # argon2id; empty once dismissed
+        integer("resets"),
+        integer("stamp"),
+        integer("temporary"),  # 1: it only serves to set an own one
+        one_of("state", Standing),
+        integer("issued_at"),
+    ),
+    indexes=(("person",), ("office",)),
+)
+
+PASSWORD: Final = Table(
+    "people_password",
+    owner=Owner.UP,
+    lane=Lane.TICKETS,
+    columns=(
+        reference("person", "people_person"),
+        blob("sealed"),  # only the centre's key opens it
+        integer("resets"),
+        integer("stamp"),
+        integer("set_at"),
+    ),
+    project=lambda tx, _row: tx.announce("people"),  # the centre's reissuer listens
+)
+
+EMERGENCY_CODE: Final = Table(
+    "people_emergency_code",
+    owner=Owner.DOWN,
+    lane=Lane.TICKETS,
+    columns=(
+        integer("office"),
+        integer("number"),  # the first group of the code: which of them it is
+        text("hash"),
+        integer("issued_at"),
+    ),
+    indexes=(("office", "number"),),
+)
+
+CODE_USE: Final = Table(
+    "people_code_use",
+    owner=Owner.UP,
+    lane=Lane.TICKETS,
+    personal=True,
+    append_only=True,
+    columns=(
+        reference("code", "people_emergency_code"),
+        text("name"),  # who said they were using it
+        integer("at"),
+    ),
+    unique=(("code",),),
+)
+
+AUDIT_LINK: Final = Table(
+    "people_audit_link",
+    owner=Owner.LOCAL,
+    key=("row",),
+    columns=(blob("row"), blob("stream"), integer("place"), blob("chain")),
+    indexes=(("stream", "place"),),
+)
+
+
+def _linked(tx: Transaction, row: Row) -> None:
+    """Append the row to its stream's chain: the same fold here and at the centre."""
+    born = RowId.of(row["id"])
+    stream = chain.stream_key(born)
+    last = tx.one(
+        "SELECT place, chain FROM people_audit_link WHERE stream = :stream"
+        " ORDER BY place DESC LIMIT 1",
+        stream=stream,
+    )
+    place, previous = (last["place"], last["chain"]) if last else (0, chain.genesis(stream))
+    link = chain.link(previous, chain.told(row))
+    tx.put(
+        AUDIT_LINK,
+        {"row": row["id"], "stream": stream, "place": place + 1, "chain": link},
+    )
+
+
+AUDIT: Final = Table(
+    "people_audit",
+    owner=Owner.UP,
+    lane=Lane.TICKETS,
+    append_only=True,
+    columns=(
+        text("actor"),  # the id of a person, `device:…`, `code:…`, `system`
+        text("action"),
+        text("subject"),
+        text("facts"),  # deterministic JSON; ids and small values, never personal data
+        integer("at"),
+    ),
+    indexes=(("at",), ("actor",), ("action",)),
+    project=_linked,
+)
+
+LOCAL_PASSWORD: Final = Table(
+    "people_local_password",
+    owner=Owner.LOCAL,
+    key=("person",),
+    columns=(blob("person"), text("hash"), integer("resets"), integer("stamp")),
+)
+
+OPENED: Final = Table(
+    "people_opened",
+    owner=Owner.LOCAL,
+    key=("password",),
+    columns=(blob("password"), one_of("outcome", Outcome), integer("at")),
+)
+
+SESSION: Final = Table(
+    "people_session",
+    owner=Owner.LOCAL,
+    key=("token_hash",),
+    columns=(
+        blob("token_hash"),
+        text("surface"),
+        integer("node"),
+        blob("person", null=True),
+        blob("code", null=True),  # the emergency code that opened it, where one did
+        integer("resets"),
+        text("csrf"),
+        text("opened"),  # a Moment
+        text("seen"),  # a Moment
+        integer("lifetime"),
+    ),
+    indexes=(("person",),),
+)
+
+ATTEMPT: Final = Table(
+    "people_attempt",
+    owner=Owner.LOCAL,
+    key=("kind", "subject"),
+    columns=(
+        one_of("kind", AttemptKind),
+        blob("subject"),  # a hash: people type passwords where the login belongs
+        integer("failures"),
+        text("last"),  # a Moment
+    ),
+)
+
+DEVICE: Final = Table(
+    "people_device",
+    owner=Owner.LOCAL,
+    key=("id",),
+    columns=(
+        text("id"),
+        one_of("kind", DeviceKind),
+        blob("token_hash"),
+        text("name"),
+        text("paired_by"),
+        integer("paired_at"),
+        integer("seen_at", null=True),
+        integer("revoked_at", null=True),
+    ),
+    unique=(("token_hash",),),
+)
+
+PAIRING: Final = Table(
+    "people_pairing",
+    owner=Owner.LOCAL,
+    key=("token_hash",),
+    columns=(
+        blob("token_hash"),
+        text("code"),
+        one_of("kind", DeviceKind),
+        text("opened"),  # a Moment
+    ),
+    unique=(("code",),),
+)
+
+TABLES: Final = (
+    PERSON,
+    CREDENTIAL,
+    PASSWORD,
+    EMERGENCY_CODE,
+    CODE_USE,
+    AUDIT,
+    AUDIT_LINK,
+    LOCAL_PASSWORD,
+    OPENED,
+    SESSION,
+    ATTEMPT,
+    DEVICE,
+    PAIRING,
+)
