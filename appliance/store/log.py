@@ -41,7 +41,8 @@ class NotInLog(VuzolError):
         self.stream = stream
 
 
-class Backlog(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Backlog:
     """What of a lane the centre does not have."""
 
     count: int
@@ -70,10 +71,10 @@ def backlog(reader: Reader) -> dict[Lane, Backlog]:
             missing = extent.last - extent.cursor.have
             if missing <= 0:
                 continue
-            count, oldest_at = found[extent.lane]
-            if not count:  # epochs come oldest first
+            before, oldest_at = found[extent.lane].count, found[extent.lane].oldest_at
+            if not before:  # epochs come oldest first
                 oldest_at = _time_of(reader, start.stream, extent.lane, extent.cursor.have + 1)
-            found[extent.lane] = Backlog(count + missing, oldest_at)
+            found[extent.lane] = Backlog(before + missing, oldest_at)
     return found
 
 
@@ -145,7 +146,7 @@ def entries(
 
 
 def acknowledge(
-    tx: Transaction, stream: StreamId, lane: Lane, have: int, safe: int, centre_epoch: int
+    tx: Transaction, stream: StreamId, lane: Lane, *, have: int, safe: int, centre_epoch: int
 ) -> None:
     """Move the cursor to what the centre signed.
 
