@@ -1,0 +1,174 @@
+"""A request that comes twice is done once.
+
+The key belongs to the device that sent it. The reply is stored inside the verb's own transaction,
+so there is no moment at which one exists without the other, and a repeated request gets the same
+reply for 48 hours. Another body under the same key is refused.
+
+    asked = Asked.of_request(device="kiosk-1")
+    reply = store.write(once, asked, lambda tx: Reply.of(201, service.take_ticket(tx, ...)))
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+
+from flask import Response, request
+
+from appliance.errors import VuzolError
+from appliance.store.clock import ClockQuality
+from appliance.store.tables import Owner, Table, blob, integer, text
+
+if TYPE_CHECKING:
+    from appliance.store.reader import Reader
+    from appliance.store.transaction import Transaction
+
+KEPT_MS: Final = 48 * 3600 * 1000
+LONGEST_KEY: Final = 200
+CLEARED_AT_ONCE: Final = 20
+
+REPLIES: Final = Table(
+    "web_reply",
+    owner=Owner.LOCAL,
+    columns=(
+        text("device"),
+        text("request_key"),
+        blob("body_hash"),
+        integer("status"),
+        text("reply"),
+        integer("stored_at"),
+    ),
+    key=("device", "request_key"),
+    indexes=(("stored_at",),),
+)
+TABLES: Final = (REPLIES,)
+
+
+class KeyMissing(VuzolError):
+    """A request that must not be done twice came without a key."""
+
+    code: ClassVar[str] = "idempotency_key_missing"
+    status_hint: ClassVar[int] = 400
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the header Idempotency-Key is missing or not 1 to {LONGEST_KEY} plain characters",
+            next_step="send a new random key with each new request, the same one when repeating",
+        )
+
+
+class KeyReused(VuzolError):
+    """Another request was sent under a key that already has its reply."""
+
+    code: ClassVar[str] = "idempotency_key_reused"
+    status_hint: ClassVar[int] = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this Idempotency-Key came before with another request",
+            next_step="send a new key with a new request",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What was answered: a status and a JSON text."""
+
+    status: int
+    text: str
+
+    @classmethod
+    def of(cls, status: int, told: Mapping[str, Any]) -> Self:
+        """Make a reply of what is told."""
+        return cls(status, json.dumps(told, ensure_ascii=False))
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return what was told."""
+        told: dict[str, Any] = json.loads(self.text)
+        return told
+
+    def response(self) -> Response:
+        """Return the reply as an HTTP response."""
+        return Response(self.text, self.status, content_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as its device means it: the same key and body are the same request."""
+
+    device: str
+    key: str
+    body_hash: bytes
+
+    @classmethod
+    def of(cls, device: str, key: str, what: str, body: bytes) -> Self:
+        """Name the request; `what` is its method and path. Raise `KeyMissing` for an unfit key."""
+        if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
+            raise KeyMissing
+        told = hashlib.blake2b(digest_size=16)
+        told.update(f"{what}\n".encode())
+        told.update(body)
+        return cls(device, key, told.digest())
+
+    @classmethod
+    def of_request(cls, device: str) -> Self:
+        """Name the current request by its `Idempotency-Key`; raise `KeyMissing` without one."""
+        return cls.of(
+            device,
+            request.headers.get("Idempotency-Key", ""),
+            f"{request.method} {request.path}",
+            request.get_data(cache=True),
+        )
+
+
+def once(tx: "Transaction", asked: Asked, answer: Callable[["Transaction"], Reply]) -> Reply:
+    """Answer and keep the reply; or return the kept one. Raise `KeyReused` for another body.
+
+    What `answer` raises is not kept: nothing has happened, so the request may be repeated.
+    """
+    if known := kept(tx, asked):
+        return known
+    reply = answer(tx)
+    _clear(tx)
+    tx.add(
+        REPLIES,
+        {
+            "device": asked.device,
+            "request_key": asked.key,
+            "body_hash": asked.body_hash,
+            "status": reply.status,
+            "reply": reply.text,
+            "stored_at": tx.now,
+        },
+    )
+    return reply
+
+
+def kept(reader: "Reader", asked: Asked) -> Reply | None:
+    """Return the reply that the request got before, if it did; raise `KeyReused` as `once` does."""
+    row = reader.one(
+        """SELECT body_hash, status, reply FROM web_reply
+           WHERE device = :device AND request_key = :key""",
+        device=asked.device,
+        key=asked.key,
+    )
+    if row is None:
+        return None
+    if row["body_hash"] != asked.body_hash:
+        raise KeyReused
+    return Reply(row["status"], row["reply"])
+
+
+def _clear(tx: "Transaction") -> None:
+    """Forget a few replies that are past their time. Nothing expires on a bad clock."""
+    if tx.clock_quality is ClockQuality.UNKNOWN:
+        return
+    old = tx.all(
+        "SELECT device, request_key FROM web_reply WHERE stored_at < :limit LIMIT :few",
+        limit=tx.now - KEPT_MS,
+        few=CLEARED_AT_ONCE,
+    )
+    for row in old:
+        tx.delete(REPLIES, {"device": row["device"], "request_key": row["request_key"]})

@@ -1,0 +1,210 @@
+"""What a surface refuses before any view runs, and the headers that every answer carries.
+
+- A stranger's page cannot write here: a writing request must come from the surface's own origin,
+  and with a session it must carry the session's token (`X-CSRF-Token`, or field `csrf_token`).
+- A stranger's domain name cannot be bent to a kiosk on loopback: the Host must be ours.
+- Nothing inline runs and nothing is fetched from elsewhere.
+"""
+
+import hmac
+import ipaddress
+import unicodedata
+from typing import ClassVar, Final
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from appliance.errors import VuzolError
+from appliance.web import surfaces
+from appliance.web.context import current, surface
+from appliance.web.events import origin_of_events
+from appliance.web.signed_in import signed_in
+from appliance.web.surfaces import FACINGS
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+LINE_BREAKS: Final = frozenset("\n\t")
+BIDI: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
+
+
+class StrangeOrigin(VuzolError):
+    """A page of somebody else's tried to write here."""
+
+    code: ClassVar[str] = "strange_origin"
+    status_hint: ClassVar[int] = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the request was sent by a page from another address",
+            next_step="open this service itself and try again there",
+        )
+
+
+class WrongToken(VuzolError):
+    """A writing request of a session does not carry the session's token."""
+
+    code: ClassVar[str] = "wrong_csrf_token"
+    status_hint: ClassVar[int] = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the request lacks the session's token",
+            next_step="send what /api/sign-in returned as X-CSRF-Token, or reload the page",
+        )
+
+
+class StrangeHost(VuzolError):
+    """A request named a host that is not this node."""
+
+    code: ClassVar[str] = "strange_host"
+    status_hint: ClassVar[int] = 421
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this surface does not answer to that name",
+            next_step="use its number address, or set surfaces.office_url or kiosk_url",
+        )
+
+
+class NotFromHere(VuzolError):
+    """What only this machine may ask was asked from elsewhere."""
+
+    code: ClassVar[str] = "loopback_only"
+    status_hint: ClassVar[int] = 403
+
+    def __init__(self) -> None:
+        super().__init__("only this machine may ask for that", next_step="ask on the node itself")
+
+
+class BadText(VuzolError):
+    """A text holds what cannot be read, printed or told apart on a screen."""
+
+    code: ClassVar[str] = "bad_text"
+    status_hint: ClassVar[int] = 422
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the text {reason}", next_step="write it again with plain letters")
+        self.reason = reason
+
+
+def clean_text(value: str, longest: int, *, lines: bool = False) -> str:
+    """Return the text in NFC, without white space around it.
+
+    Raise `BadText` for control characters, marks that turn the direction of writing, characters
+    without a meaning, and more than `longest` characters. `lines` allows line breaks and tabs.
+    """
+    if len(value) > 4 * longest:  # before any work on it
+        raise BadText(f"is longer than {longest} characters")
+    text = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
+    if len(text) > longest:
+        raise BadText(f"is longer than {longest} characters")
+    for character in text:
+        if lines and character in LINE_BREAKS:
+            continue
+        if character in BIDI or unicodedata.category(character) in REFUSED_CATEGORIES:
+            raise BadText(f"holds a character that cannot be shown (U+{ord(character):04X})")
+    return text
+
+
+def from_this_machine() -> bool:
+    """Tell whether the request began on this machine: on loopback, and no proxy carried it."""
+    carried = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    return not carried and is_loopback(request.remote_addr or "")
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether the address is of this machine alone."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def require_this_machine() -> None:
+    """Raise `NotFromHere` unless the request began on this machine."""
+    if not from_this_machine():
+        raise NotFromHere
+
+
+def check_csrf(expected: str) -> None:
+    """Raise `WrongToken` unless the request carries the session's token."""
+    given = request.headers.get("X-CSRF-Token") or request.form.get("csrf_token", "")
+    if not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
+        raise WrongToken
+
+
+def install(app: Flask) -> None:
+    """Refuse what is refused before anybody is asked to sign in, and dress every answer."""
+    app.before_request(_check_host)
+    app.before_request(_check_length)
+    app.before_request(_check_origin)
+    app.after_request(_dress)
+
+
+def require_tokens(app: Flask) -> None:
+    """Demand the session's token of each writing request; comes after the session was found."""
+    app.before_request(_check_token)
+
+
+def _check_host() -> None:
+    if FACINGS[surface()].named_hosts_only and not _is_ours(urlsplit(f"//{request.host}").hostname):
+        raise StrangeHost
+
+
+def _is_ours(host: str | None) -> bool:
+    config = current().config
+    if not host or host in {"localhost", config.surfaces.address}:
+        return bool(host)
+    if host.endswith(".local"):  # answered by the local link itself, never by a stranger's DNS
+        return True
+    if host == urlsplit(surfaces.public_url(config, surface())).hostname:
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_length() -> None:
+    limit = FACINGS[surface()].body_limit
+    if request.content_length is not None and request.content_length > limit:
+        raise RequestEntityTooLarge
+
+
+def _check_origin() -> None:
+    if request.method in SAFE_METHODS:
+        return
+    told = request.headers.get("Sec-Fetch-Site")
+    if told in {"same-origin", "none"}:
+        return
+    origin = request.headers.get("Origin")
+    if told is not None or (origin is not None and urlsplit(origin).netloc != request.host):
+        raise StrangeOrigin
+
+
+def _check_token() -> None:
+    person = signed_in()
+    if person is not None and request.method not in SAFE_METHODS:
+        check_csrf(person.csrf_token)
+
+
+def _dress(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", _policy())
+    headers.setdefault("Cache-Control", "no-store")
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response
+
+
+def _policy() -> str:
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+        f"img-src 'self' data:; media-src 'self'; connect-src 'self' {origin_of_events()}; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ).replace(" ;", ";")
