@@ -134,12 +134,20 @@ class Connection:
         self._context: ssl.SSLContext | None = None
         self._session: ssl.SSLSession | None = None
 
-    def ask(self, address: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def ask(
+        self,
+        address: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        seconds: float | None = None,
+    ) -> Answer:
         """POST the body and return the answer; raise `LinkFailed` and hang up on anything else.
 
-        Whether the request has arrived is unknown after `LinkFailed`.
+        It takes `seconds` at most. Whether the request has arrived is unknown after `LinkFailed`.
         """
-        deadline = time.monotonic() + self._patience.total
+        deadline = time.monotonic() + (seconds or self._patience.total)
         try:
             sock = self._kept(address) or self._dial(address, deadline)
             sock.deadline = deadline

@@ -1,0 +1,135 @@
+"""What a node knows of its link to the centre: up or down since when, and why.
+
+    up    the last thing that happened was a reply with the centre's signature
+    down  a request came to nothing since then; counted from the last reply, not from the attempt
+
+It is kept across restarts, so a node that boots without a link still says when the last one was.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+from appliance.errors import VuzolError
+from appliance.store.database import Store
+from appliance.store.transaction import Transaction
+from sync.tables import LINK
+
+LOG: Final = logging.getLogger(__name__)
+DAY_MS: Final = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """How the link stands. Times are milliseconds of this node's wall clock."""
+
+    up: bool = False
+    since: int | None = None
+    contact_at: int | None = None
+    address: str = ""
+    trouble: str = ""
+
+    def contact(self, address: str, now: int) -> "LinkFacts":
+        """Return the facts after a signed reply."""
+        since = self.since if self.up else now
+        return LinkFacts(up=True, since=since, contact_at=now, address=address)
+
+    def failed(self, trouble: str) -> "LinkFacts":
+        """Return the facts after a request that came to nothing."""
+        since = self.contact_at if self.up else self.since
+        return replace(self, up=False, since=since, trouble=trouble)
+
+
+@dataclass(frozen=True, slots=True)
+class DayBytes:
+    """What went over the link today. A day is one of UTC: it is a figure to watch, not a bill."""
+
+    day: str = ""
+    sent: int = 0
+    received: int = 0
+
+    def plus(self, day: str, sent: int, received: int) -> "DayBytes":
+        """Return the count with more bytes; another day starts from nothing."""
+        if day != self.day:
+            return DayBytes(day, sent, received)
+        return DayBytes(day, self.sent + sent, self.received + received)
+
+
+class Ledger:
+    """The facts of one link, in memory and in the node's file. Safe from any thread."""
+
+    def __init__(
+        self, store: Store, centre: int, counted: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    ) -> None:
+        """Read what was known before; `counted` tells the bytes since the process started."""
+        self._store = store
+        self._centre = centre
+        self._counted = counted
+        self._lock = threading.Lock()
+        self._seen = (0, 0)
+        self._facts, self._bytes = _read(store, centre)
+
+    @property
+    def facts(self) -> LinkFacts:
+        """Return how the link stands now."""
+        return self._facts
+
+    @property
+    def today(self) -> DayBytes:
+        """Return what went over the link today."""
+        with self._lock:
+            return self._counted_up()
+
+    def keep(self, tx: Transaction, facts: LinkFacts) -> None:
+        """Write the facts in a transaction that is written anyway; `believe` them after it."""
+        with self._lock:
+            counted = self._counted_up()
+        row = {**asdict(facts), "up": int(facts.up), **asdict(counted)}
+        tx.put(LINK, {"centre": self._centre, **row})
+        tx.announce("link")
+
+    def contact(self, address: str) -> LinkFacts:
+        """Return the facts as a signed reply from the address makes them."""
+        return self._facts.contact(address, self._store.clock.wall())
+
+    def believe(self, facts: LinkFacts) -> None:
+        """Tell these facts from now on."""
+        with self._lock:
+            self._facts = facts
+
+    def fail(self, trouble: str) -> None:
+        """Note that a request came to nothing; the file is written only when something changes."""
+        with self._lock:
+            before, self._facts = self._facts, self._facts.failed(trouble)
+            after = self._facts
+        if before != after:
+            try:
+                self._store.write(self.keep, after)
+            except VuzolError as error:  # a full disk must not end the agent; it is told elsewhere
+                LOG.warning("the state of the link is not kept: %s", error)
+
+    def _counted_up(self) -> DayBytes:
+        sent, received = self._counted()
+        fresh = (sent - self._seen[0], received - self._seen[1])
+        self._seen = (sent, received)
+        day = str(self._store.clock.wall() // DAY_MS)
+        self._bytes = self._bytes.plus(day, *fresh)
+        return self._bytes
+
+
+def _read(store: Store, centre: int) -> tuple[LinkFacts, DayBytes]:
+    """Return what was known when the process ended: the link is down until a reply comes."""
+    with store.read() as reader:
+        row = reader.one("SELECT * FROM sync_link WHERE centre = :centre", centre=centre)
+    if row is None:
+        return LinkFacts(), DayBytes()
+    facts = LinkFacts(
+        up=False,
+        since=row["contact_at"] if row["up"] else row["since"],
+        contact_at=row["contact_at"],
+        address=row["address"],
+        trouble=row["trouble"],
+    )
+    return facts, DayBytes(row["day"], row["sent"], row["received"])
