@@ -96,6 +96,11 @@ class Store:
         return self.stream.epoch
 
     @property
+    def marks_displaced(self) -> bool:
+        """Tell whether the marks of the numbers had to leave the second medium."""
+        return self._opened.high_water.displaced
+
+    @property
     def commits(self) -> int:
         """Return how many transactions this start has committed."""
         return self._committer.commits

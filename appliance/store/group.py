@@ -8,7 +8,8 @@ acknowledged, and its jobs run again, each in a transaction of its own.
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from appliance.store.clock import ClockQuality
@@ -69,36 +70,52 @@ class Committer:
         """Run the jobs and commit them; return them with their results or errors."""
         taken: list[Job] = []
         try:
-            self._together(jobs, taken)
+            self._run(iter(jobs), taken)
+        except Exception as error:  # noqa: BLE001 - the writer must outlive it, the callers hear it
+            _fail(taken, error)
+        return taken
+
+    def _run(self, waiting: Iterator[Job], taken: list[Job]) -> None:
+        taken.append(next(waiting))
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:  # whoever waits behind would only wait as long again
+            taken += islice(waiting, LARGEST)
+            _fail(taken, error)
+            return
+        try:
+            self._together(waiting, taken)
         except GroupLost as lost:
             self.lost += 1
             if len(taken) == 1:
-                _failed(taken[0], lost.cause)
+                _fail(taken, lost.cause)
             else:
                 for job in taken:
                     self._alone(job)
-        return taken
 
     def _alone(self, job: Job) -> None:
         job.forget()
         try:
-            self._together([job], [])
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._together(iter(()), [job])
+        except sqlite3.Error as error:
+            _fail([job], error)
         except GroupLost as lost:
-            _failed(job, lost.cause)
+            _fail([job], lost.cause)
 
-    def _together(self, jobs: Iterable[Job], taken: list[Job]) -> None:
+    def _together(self, waiting: Iterator[Job], taken: list[Job]) -> None:
+        """Run the job that is taken and those that wait, while there is time; then commit."""
         clock = self._owned.clock
         now, quality = clock.wall(), clock.quality()
         until = time.monotonic() + LONGEST
-        heads = self._heads
         try:
-            for job in jobs:
-                taken.append(job)
-                if len(taken) == 1:
-                    self._connection.execute("BEGIN IMMEDIATE")
-                heads = self._step(job, heads, now, quality)
-                if len(taken) >= LARGEST or time.monotonic() > until:
+            heads = self._step(taken[0], self._heads, now, quality)
+            while len(taken) < LARGEST and time.monotonic() < until:
+                job = next(waiting, None)
+                if job is None:
                     break
+                taken.append(job)
+                heads = self._step(job, heads, now, quality)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise GroupLost(error) from error
@@ -132,6 +149,7 @@ class Committer:
         return attempt
 
 
-def _failed(job: Job, cause: BaseException | None) -> None:
-    job.forget()
-    job.error = translated(cause) if cause else sqlite3.OperationalError("transaction lost")
+def _fail(jobs: Iterable[Job], cause: BaseException | None) -> None:
+    for job in jobs:
+        job.forget()
+        job.error = translated(cause or sqlite3.OperationalError("the transaction was lost"))

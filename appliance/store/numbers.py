@@ -10,10 +10,11 @@ line is `crc32 number series`; a line cut by a power failure fails its sum and i
 number it held is in the database, which committed first.
 """
 
+import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -25,6 +26,8 @@ GAP: Final = 100
 
 ROOM: Final = 64 * 1024
 """Bytes written ahead of the marks."""
+
+logger = logging.getLogger(__name__)
 
 
 class NumberNotKept(VuzolError):
@@ -52,52 +55,82 @@ class Restored:
 
 
 class HighWater:
-    """The file of marks: the greatest number of each series that was shown."""
+    """The file of marks: the greatest number of each series that was shown.
 
-    def __init__(self, path: Path) -> None:
-        """Read what the file remembers; a missing file remembers nothing."""
-        self.path = path
-        self.marks: dict[str, int] = _read(path)
+    It is kept in the first folder that can be written; the others are where it goes when that one
+    is pulled out, fills up or breaks.
+    """
+
+    def __init__(self, folders: Sequence[Path], name: str) -> None:
+        """Read what the files remember; a missing file remembers nothing."""
+        self._paths = tuple(folder / name for folder in folders)
+        self.marks: dict[str, int] = {}
+        for path in self._paths:
+            _take_in(self.marks, path)
+        self.path = self._paths[0]
         self._descriptor = -1
-        self._end = 0
+        self._end = self._size = 0
+
+    @property
+    def displaced(self) -> bool:
+        """Tell whether the marks are not where they were wanted."""
+        return self.path != self._paths[0]
 
     def open(self, marks: Mapping[str, int]) -> None:
-        """Start a new file with these marks, and keep it open for more."""
+        """Begin a new file with these marks; raise `NumberNotKept` if no folder takes it."""
         self.marks = dict(marks)
-        text = b"".join(_line(series, number) for series, number in sorted(marks.items()))
-        fresh = self.path.with_name(f"{self.path.name}.new")
-        descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, text + bytes(ROOM))
-            os.fsync(descriptor)
-            fresh.replace(self.path)
-            _sync_folder(self.path.parent)
-        except OSError:
-            os.close(descriptor)
-            raise
-        self.close()
-        self._descriptor, self._end = descriptor, len(text)
+        self._anywhere(self._paths)
 
     def keep(self, marks: Mapping[str, int]) -> None:
-        """Write marks and sync them; raise `NumberNotKept` if that fails."""
+        """Write marks and sync them; raise `NumberNotKept` if no folder takes them."""
+        self.marks.update(marks)
         text = b"".join(_line(series, number) for series, number in marks.items())
-        for series, number in marks.items():
-            self.marks[series] = max(number, self.marks.get(series, 0))
+        if self._end + len(text) > self._size:
+            self._anywhere(self._paths)
+            return
         try:
-            if self._end + len(text) > os.fstat(self._descriptor).st_size:
-                self.open(self.marks)
-                return
             os.pwrite(self._descriptor, text, self._end)
             os.fdatasync(self._descriptor)
         except OSError as error:
-            raise NumberNotKept(self.path, error.strerror or str(error)) from error
-        self._end += len(text)
+            logger.warning("%s: %s; the marks move on", self.path, error.strerror)
+            self._anywhere([path for path in self._paths if path != self.path])
+        else:
+            self._end += len(text)
 
     def close(self) -> None:
         """Let go of the file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+            self._end = self._size = 0
+
+    def _anywhere(self, paths: Sequence[Path]) -> None:
+        failed: OSError | None = None
+        for path in paths:
+            try:
+                self._begin(path)
+            except OSError as error:
+                logger.warning("%s: %s", path, error.strerror)
+                failed = error
+            else:
+                return
+        self.close()
+        raise NumberNotKept(self.path, str(failed or "there is no other folder"))
+
+    def _begin(self, path: Path) -> None:
+        """Write all marks to a new file, and let it take the old one's place when it is safe."""
+        text = b"".join(_line(series, number) for series, number in sorted(self.marks.items()))
+        fresh = path.with_name(f"{path.name}.new")
+        with fresh.open("wb") as file:
+            file.write(text + bytes(ROOM))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        _sync_folder(path.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self.close()
+        self._descriptor, self.path = descriptor, path
+        self._end, self._size = len(text), len(text) + ROOM
 
 
 def reconcile(connection: sqlite3.Connection, marks: Mapping[str, int]) -> list[Restored]:
@@ -127,19 +160,17 @@ def _line(series: str, number: int) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(told), told)
 
 
-def _read(path: Path) -> dict[str, int]:
-    marks: dict[str, int] = {}
+def _take_in(marks: dict[str, int], path: Path) -> None:
+    """Add what a file remembers; the larger wins."""
     try:
         lines = path.read_bytes().rstrip(b"\0").split(b"\n")
-    except FileNotFoundError:
-        return marks
+    except OSError:  # not there yet, or a medium that is not plugged in
+        return
     for line in lines:
         told = line[9:]
-        if line[:9] != b"%08x " % zlib.crc32(told):
-            continue
-        number, _, series = told.decode().partition(" ")
-        marks[series] = max(int(number), marks.get(series, 0))
-    return marks
+        if line[:9] == b"%08x " % zlib.crc32(told):
+            number, _, series = told.decode().partition(" ")
+            marks[series] = max(int(number), marks.get(series, 0))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,15 +10,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.store import numbers, pragmas, schema, streams
+from appliance.store import log, numbers, pragmas, schema, streams
 from appliance.store.clock import Clock, HybridClock
 from appliance.store.failures import translated
-from appliance.store.ids import StreamId
+from appliance.store.ids import StreamId, node_name
 from appliance.store.journal import Heads
 from appliance.store.migrations import migrate
 from appliance.store.numbers import HighWater, Restored
 from appliance.store.owned import Owned
 from appliance.store.ownership import Ownership
+from appliance.store.reader import Reader
 from appliance.store.registry import Registry
 from appliance.store.statements import Statements
 from appliance.store.tables import Table
@@ -73,10 +74,14 @@ def opened(wanted: Wanted) -> Opened:
 def _begun(
     wanted: Wanted, registry: Registry, ownership: Ownership, connection: sqlite3.Connection
 ) -> Opened:
-    folder = wanted.second_medium or wanted.path.parent
-    high_water = HighWater(folder / f"{wanted.path.name}.numbers")
+    folders = (wanted.second_medium, wanted.path.parent)
+    high_water = HighWater(
+        [folder for folder in folders if folder is not None],
+        f"{node_name(wanted.node)}-{wanted.path.name}.numbers",
+    )
     last_seq, last_hlc = _last(connection)
     connection.execute("BEGIN IMMEDIATE")
+    _close_drained(connection, Reader(connection, node=wanted.node, tables=registry))
     epoch = streams.open_epoch(
         connection, last_seq=last_seq, at=wanted.clock.wall(), entropy=wanted.entropy
     )
@@ -94,6 +99,15 @@ def _begun(
         centre=wanted.centre,
     )
     return Opened(ownership, connection, owned, Heads(last_seq), high_water, tuple(restored))
+
+
+def _close_drained(connection: sqlite3.Connection, reader: Reader) -> None:
+    """Mark the starts of which the centre has all, so that nobody looks at them again."""
+    for start in streams.starts(reader, open_only=True):
+        if log.drained(reader, start.stream):
+            connection.execute(
+                "UPDATE _stream SET closed = 1 WHERE epoch = ?", (start.stream.epoch,)
+            )
 
 
 def _last(connection: sqlite3.Connection) -> tuple[int, int]:

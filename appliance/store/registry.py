@@ -25,13 +25,15 @@ class Registry:
     """Every table that was declared for one file, in the order of declaration."""
 
     def __init__(self, tables: Iterable[Table], *, file: str = "node") -> None:
-        """Keep the tables that live in `file`; two of one name are refused."""
+        """Keep the tables that live in `file`; raise `ValueError` if they can't stand together."""
         self._tables: dict[str, Table] = {}
         for table in tables:
-            if self._tables.get(table.name, table) is not table:
+            if table.name in self._tables:
                 raise ValueError(f"table {table.name} is declared twice")
             if file in table.files:
                 self._tables[table.name] = table
+        for table in self._tables.values():
+            self._refuse_late_parents(table)
 
     def __iter__(self) -> Iterator[Table]:
         return iter(self._tables.values())
@@ -60,3 +62,14 @@ class Registry:
     def in_lane(self, lane: Lane) -> tuple[Table, ...]:
         """Return the tables whose rows travel in one lane."""
         return tuple(table for table in self if table.lane is lane)
+
+    def _refuse_late_parents(self, table: Table) -> None:
+        """A row must not overtake what it refers to: order is promised within a lane alone."""
+        for column in table.columns:
+            parent = self._tables.get(column.refers)
+            if parent is None or parent.owner is not table.owner:
+                continue
+            if table.lane is not None and parent.lane is not None and parent.lane > table.lane:
+                raise ValueError(
+                    f"{table.name}.{column.name} refers to {parent.name}, in a less urgent lane"
+                )

@@ -2,11 +2,12 @@
 
 A replicated table binds own rows only: `own` is 1 for them and NULL for the rows of others, every
 rule but the id asks for it, and a unique index holds own rows alone. So a row that another node
-wrote is kept and shown, whatever our rules say of it.
+wrote is kept and shown, whatever our rules say of it. A foreign key too binds own rows to own rows:
+it stands on a generated column, `<name>_own`, which is NULL unless both were born at one node.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from appliance.store.registry import Registry
@@ -22,6 +23,7 @@ KINDS: Final = frozenset({"INTEGER", "TEXT", "BLOB", "REAL"})
 def checked(table: Table) -> Table:
     """Return the table; raise `ValueError` if it can't be made as declared."""
     names = [column.name for column in table.columns]
+    names += [f"{column.name}_own" for column in table.columns if column.refers]
     said = {*names, *RESERVED} if table.replicated else set(names)
     bad = [name for name in (table.name, *names) if not NAME.fullmatch(name)]
     if bad or len(set(names)) != len(names) or any(c.kind not in KINDS for c in table.columns):
@@ -36,16 +38,17 @@ def checked(table: Table) -> Table:
     return table
 
 
-def create_table(table: Table) -> str:
-    """Return the statement that makes the table."""
-    if table.replicated:
-        lines = [*_own_columns(table), *(column_line(table, column) for column in table.columns)]
-        tail = "STRICT, WITHOUT ROWID"
-    else:
-        lines = [column_line(table, column) for column in table.columns]
-        if not counts_itself(table):
-            lines.append(f"PRIMARY KEY ({', '.join(table.key)})")
-        tail = "STRICT" if counts_itself(table) else "STRICT, WITHOUT ROWID"
+def create_table(table: Table, tables: Registry, *, order: Sequence[str] = ()) -> str:
+    """Return the statement that makes the table; `order` is that of the columns in the file."""
+    places = {name: place for place, name in enumerate(order)}
+    columns = sorted(table.columns, key=lambda column: places.get(column.name, len(places)))
+    lines = [*_own_columns(table), *(column_line(table, column) for column in columns)]
+    lines += [_own_reference(column) for column in table.columns if _binds(table, column, tables)]
+    tail = "STRICT, WITHOUT ROWID"
+    if not table.replicated and counts_itself(table):
+        tail = "STRICT"
+    elif not table.replicated:
+        lines.append(f"PRIMARY KEY ({', '.join(table.key)})")
     return f"CREATE TABLE {table.name} (\n  " + ",\n  ".join(lines) + f"\n) {tail}"
 
 
@@ -81,11 +84,6 @@ def counts_itself(table: Table) -> bool:
     return len(table.key) == 1 and kinds[table.key[0]] == "INTEGER"
 
 
-def in_this_file(table: Table, registry: Registry) -> tuple[Column, ...]:
-    """Return the columns that hold ids of rows which the same file keeps."""
-    return tuple(column for column in table.columns if column.refers in registry)
-
-
 def _local_line(table: Table, column: Column) -> str:
     line = f"{column.name} {column.kind}"
     if counts_itself(table) and column.name == table.key[0]:
@@ -94,7 +92,24 @@ def _local_line(table: Table, column: Column) -> str:
     return line + (f" CHECK ({column.check})" if column.check else "")
 
 
+def _binds(table: Table, column: Column, tables: Registry) -> bool:
+    """Tell whether a reference is a foreign key: to rows that only their own node removes."""
+    parent = tables.get(column.refers)
+    return table.replicated and parent is not None and parent.owner in {Owner.UP, Owner.HOME}
+
+
+def _own_reference(column: Column) -> str:
+    name = column.name
+    born_together = f"own = 1 AND substr(id, 1, 2) = substr({name}, 1, 2)"
+    return (
+        f"{name}_own BLOB GENERATED ALWAYS AS (CASE WHEN {born_together} THEN {name} END) VIRTUAL"
+        f" REFERENCES {column.refers} (id)"
+    )
+
+
 def _own_columns(table: Table) -> tuple[str, ...]:
+    if not table.replicated:
+        return ()
     lines = ("id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 14)", "own INTEGER CHECK (own = 1)")
     if table.owner is not Owner.DOWN:
         return lines

@@ -20,6 +20,7 @@ from appliance.store.statements import Statements, Where
 from appliance.store.tables import Owner, Row, Table, Value
 from appliance.store.values import encode_changes, encode_row
 
+Bound = Sequence[Value] | Mapping[str, Value]
 NUMBER: Final = (
     "INSERT INTO _number (series, last) VALUES (?, 1)"
     " ON CONFLICT (series) DO UPDATE SET last = last + 1 RETURNING last"
@@ -166,7 +167,7 @@ class Transaction(Reader):
         """Take in the hybrid time of another node; False if it runs too far ahead of ours."""
         return self._clock.follow(hlc, self.now, self.clock_quality)
 
-    def run(self, sql: str, values: Sequence[Value] = ()) -> sqlite3.Cursor:
+    def run(self, sql: str, values: Bound = ()) -> sqlite3.Cursor:
         """Execute a statement; for the modules of the store alone."""
         if self._over:
             raise TransactionOver
@@ -175,7 +176,7 @@ class Transaction(Reader):
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
-    def run_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+    def run_many(self, sql: str, rows: Iterable[Bound]) -> None:
         """Execute a statement for each row; for the modules of the store alone."""
         if self._over:
             raise TransactionOver
@@ -184,7 +185,7 @@ class Transaction(Reader):
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
-    def changed(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+    def changed(self, sql: str, values: Bound = ()) -> list[Row]:
         """Execute a statement with RETURNING to its end; for the modules of the store alone."""
         try:
             return self.run(sql, values).fetchall()
