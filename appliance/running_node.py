@@ -63,7 +63,7 @@ def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
     try:
         connection.request(method, path, headers={"Accept": "application/json"})
         reply = connection.getresponse()
-        told = json.loads(reply.read() or b"{}")
+        told = _object(reply.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         where = f"{host}:{config.surfaces.office}"
         raise NodeNotRunning(where, error) from error
@@ -71,4 +71,11 @@ def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
         connection.close()
     if reply.status >= REFUSED and path != "/healthz":  # an unwell node tells of itself with 503
         raise NodeRefused(path, reply.status, told)
-    return dict(told)
+    return told
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    told = json.loads(body or b"{}")
+    if not isinstance(told, dict):
+        raise ValueError("something else than a node answers there")  # noqa: TRY004 - as json does
+    return told
