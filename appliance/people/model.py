@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
-from appliance.people.errors import BadLogin, BadPassword, PasswordProblem
+from appliance.people.errors import BadLogin, BadName, BadPassword, PasswordProblem
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
@@ -330,7 +330,7 @@ def read_code(text: str) -> tuple[int, str] | None:
 
 SHORTEST_NAME: Final = 2
 LONGEST_NAME: Final = 120
-LONGEST_LOGIN: Final = 32
+LONGEST_TYPED_LOGIN: Final = 100
 LOGIN: Final = re.compile(r"[a-z][a-z0-9.-]{1,30}[a-z0-9]")
 
 
@@ -345,6 +345,13 @@ def check_login(text: str) -> str:
     if LOGIN.fullmatch(login) is None:
         raise BadLogin
     return login
+
+
+def check_name(text: str) -> str:
+    """Return a name that is neither empty nor endless; raise `BadName`."""
+    if not SHORTEST_NAME <= len(text) <= LONGEST_NAME:
+        raise BadName
+    return text
 
 
 def days_too_old(confirmed_at: int | None, now: int, *, sure: bool, limit_days: int) -> int | None:

@@ -12,7 +12,6 @@ from appliance.people import entrance, model, queries
 from appliance.people.access import moment, token_hash
 from appliance.people.entrance import Subjects
 from appliance.people.errors import (
-    BadName,
     BadPassword,
     CodeUnknown,
     PasswordCannotTravel,
@@ -42,7 +41,12 @@ class Opened:
 
     token: str
     csrf_token: str
-    must_change: bool
+    credential: Credential | None  # None: an emergency code
+
+    @property
+    def must_change(self) -> bool:
+        """Tell whether the password was issued only to be changed."""
+        return self.credential is not None and self.credential.temporary
 
 
 def hashing(context: Context) -> HashingThread:
@@ -66,7 +70,7 @@ def sign_in(context: Context, login: str, password: str, *, address: str, on: Su
         context.store.write(entrance.note_failure, person, address=address)
         raise WrongPassword
     _demand_a_fresh_list(context, credential, subjects)
-    opened = _new(must_change=credential.temporary)
+    opened = _new(credential)
     context.store.write(
         entrance.open_session,
         credential,
@@ -84,9 +88,7 @@ def sign_in_with_code(
     context: Context, typed: str, name: str, *, address: str, on: Surface
 ) -> Opened:
     """Open a short session of a duty officer for an emergency code, which is spent by that."""
-    name = clean_text(name, model.LONGEST_NAME)
-    if len(name) < model.SHORTEST_NAME:
-        raise BadName
+    name = model.check_name(clean_text(name, model.LONGEST_NAME))
     subjects = {AttemptKind.ADDRESS: _hashed(f"code {address}")}
     context.store.write(entrance.begin_attempt, subjects, now=moment(context))
     read = model.read_code(typed)
@@ -96,7 +98,7 @@ def sign_in_with_code(
     if code is None or not right:
         context.store.write(entrance.note_failure, None, address=address)
         raise CodeUnknown
-    opened = _new(must_change=False)
+    opened = _new(None)
     context.store.write(
         entrance.use_emergency_code,
         code,
@@ -195,10 +197,9 @@ def _demand_a_fresh_list(context: Context, credential: Credential, subjects: Sub
         raise StaffListOld(days)
 
 
-def _new(*, must_change: bool) -> Opened:
-    return Opened(
-        secrets.token_urlsafe(TOKEN_BYTES), secrets.token_urlsafe(TOKEN_BYTES), must_change
-    )
+def _new(credential: Credential | None) -> Opened:
+    token, csrf = secrets.token_urlsafe(TOKEN_BYTES), secrets.token_urlsafe(TOKEN_BYTES)
+    return Opened(token, csrf, credential)
 
 
 def _sealed(context: Context, password: SealedPassword) -> bytes:
