@@ -1,0 +1,1 @@
+"""The demonstration: an invented hromada of two villages and their centre, on one machine."""

@@ -1,0 +1,159 @@
+"""`vuzol demo`: start the three appliances as real processes, tell what to open, stop them all.
+
+Promise: when it ends, for whatever reason, none of its processes is left, and a data folder that
+it made by itself is gone.
+"""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar, Final
+
+from appliance.demo import guide, hromada
+from appliance.demo.places import NoRoomForDemo, Place, folder, places
+from appliance.demo.readiness import is_ready
+from appliance.errors import VuzolError
+
+READY_SECONDS: Final = 60
+STOP_SECONDS: Final = 12  # an appliance drains within 10
+LOG: Final = "vuzol.log"
+
+
+class ApplianceStopped(VuzolError):
+    """One of the appliances ended by itself, or never became ready."""
+
+    code: ClassVar[str] = "appliance_stopped"
+
+    def __init__(self, place: Place, cause: str, log: Path) -> None:
+        super().__init__(f"{place.title} {cause}", next_step=f"its last words stand in {log}")
+        self.place = place
+
+
+def run(data: Path | None, *, first: str, as_json: bool, tell: Callable[[str], None]) -> None:
+    """Run the demonstration until Ctrl-C or SIGTERM; `tell` what to open once all is ready."""
+    all_places = places(first)
+    _refuse_taken_ports(all_places)
+    with _told_to_stop() as stop, _data_folder(data) as home:
+        hromada.prepare(home, all_places)
+        with _processes(home, all_places) as started:
+            _wait_until_ready(home, all_places, started, stop)
+            if stop.is_set():
+                return
+            if as_json:
+                tell(json.dumps(guide.facts(all_places), ensure_ascii=False))
+            else:
+                tell(guide.page(all_places, home, kept=data is not None))
+            while not stop.wait(0.5):
+                _refuse_stopped(home, started)
+
+
+def _refuse_taken_ports(all_places: tuple[Place, ...]) -> None:
+    for place in all_places:
+        for port in place.listening:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((place.address, port))
+                    probe.listen(1)
+                except OSError as error:
+                    where = f"{place.address}:{port}"
+                    raise NoRoomForDemo(where, error.strerror or str(error)) from error
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _data_folder(data: Path | None) -> Iterator[Path]:
+    if data is not None:
+        data.mkdir(parents=True, exist_ok=True)
+        yield data.absolute()
+        return
+    made = Path(tempfile.mkdtemp(prefix="vuzol-demo-"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def _processes(
+    home: Path, all_places: tuple[Place, ...]
+) -> Iterator[Mapping[Place, "subprocess.Popen[bytes]"]]:
+    started: dict[Place, subprocess.Popen[bytes]] = {}
+    try:
+        for place in all_places:
+            started[place] = _start(folder(home, place))
+        yield started
+    finally:
+        _stop(list(started.values()))
+
+
+def _start(where: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "appliance", "up", "--config", str(where / "node.toml")]
+    with (where / LOG).open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - our own command
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then drains them
+        )
+
+
+def _stop(started: "list[subprocess.Popen[bytes]]") -> None:
+    for process in started:
+        process.terminate()
+    until = time.monotonic() + STOP_SECONDS
+    for process in started:
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(
+    home: Path,
+    all_places: tuple[Place, ...],
+    started: "Mapping[Place, subprocess.Popen[bytes]]",
+    stop: threading.Event,
+) -> None:
+    until = time.monotonic() + READY_SECONDS
+    waiting = list(all_places)
+    while waiting and not stop.is_set():
+        _refuse_stopped(home, started)
+        waiting = [place for place in waiting if not is_ready(place)]
+        if waiting and time.monotonic() > until:
+            log = folder(home, waiting[0]) / LOG
+            raise ApplianceStopped(waiting[0], f"was not ready in {READY_SECONDS} s", log)
+        stop.wait(0.05 if waiting else 0)
+
+
+def _refuse_stopped(home: Path, started: "Mapping[Place, subprocess.Popen[bytes]]") -> None:
+    for place, process in started.items():
+        if process.poll() is not None:
+            log = folder(home, place) / LOG
+            words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            cause = f"stopped with code {process.returncode}" + f" ({words[0]})" * bool(words)
+            raise ApplianceStopped(place, cause, log)
