@@ -7,10 +7,10 @@ from this machine moves it.
 import threading
 from collections.abc import Callable
 
-from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import Forbidden, UnprocessableEntity
+from flask import Blueprint, Response, jsonify
 
-from sync.transport import is_loopback
+from appliance.web import api
+from appliance.web.safety import require_this_machine
 
 
 class LinkSwitch:
@@ -64,12 +64,10 @@ def switch_room(switch: LinkSwitch) -> Blueprint:
     @room.post("/demo/link")
     def move() -> Response:
         """Move the switch and tell how it stands."""
-        if not is_loopback(request.remote_addr or ""):
-            raise Forbidden("the link switch is for this machine only")
-        asked = request.get_json(silent=True)
-        up = asked.get("up") if isinstance(asked, dict) else None
+        require_this_machine()
+        up = api.body().get("up")
         if not isinstance(up, bool):
-            raise UnprocessableEntity('send {"up": true} or {"up": false}')
+            raise api.BadInput({"up": "true or false"})
         switch.move(up=up)
         return jsonify(up=switch.up)
 
