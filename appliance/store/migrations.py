@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Final
 
 from appliance.errors import VuzolError
-from appliance.store import schema
+from appliance.store import grants, inbox, quarantine, schema, staging
 from appliance.store.registry import Registry
 from appliance.store.tables import Table
 
@@ -51,7 +51,10 @@ Change = Sequence[str] | Callable[[sqlite3.Connection], None]
 """Statements, or a function that executes some."""
 
 Step = tuple[str, Change]
-STEPS: Final[tuple[Step, ...]] = (("0001 base", BASE),)
+STEPS: Final[tuple[Step, ...]] = (
+    ("0001 base", BASE),
+    ("0002 landing", (*inbox.DDL, *quarantine.DDL, *staging.DDL, *grants.DDL)),
+)
 """The store's own steps, in order. A released one never changes."""
 
 

@@ -121,6 +121,11 @@ class Table:
         return max((column.since for column in self.columns), default=1)
 
     @property
+    def room(self) -> str:
+        """Return the room it belongs to: the part of its name before the first underscore."""
+        return self.name.partition("_")[0]
+
+    @property
     def replicated(self) -> bool:
         """Tell whether its rows leave this file."""
         return self.owner is not Owner.LOCAL

@@ -1,0 +1,145 @@
+"""One entry of another node's log, made into a change of a typed table.
+
+First a decision without any write: may the entry be applied now, or must it be held, and why.
+Then the change. A foreign row has no UNIQUE, CHECK or foreign key but its id, so that two tickets
+with one number are both kept; what its own node promised of it is not judged again here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from appliance.store import values
+from appliance.store.entries import Entry, Op
+from appliance.store.ids import RowId, StreamId
+from appliance.store.quarantine import Hold, Reason
+from appliance.store.registry import Registry
+from appliance.store.tables import Owner, Row, Table, Value
+from appliance.store.transaction import Transaction
+
+WRITERS: Final = frozenset({Owner.UP, Owner.HOME})
+"""Whose tables a node may write from afar: never those of the centre, never local ones."""
+
+Content = Mapping[int, Value]
+"""New values by column index, in order; empty for a removal."""
+
+
+class ForeignTable:
+    """What writing the rows of others into one table takes, worked out once."""
+
+    def __init__(self, table: Table, registry: Registry) -> None:
+        """Prepare the statements; references to tables of other files are not waited for."""
+        self.table = table
+        self.names = tuple(column.name for column in table.columns)
+        self.delete = f"DELETE FROM {table.name} WHERE id = ? AND own IS NULL"
+        self.parents = tuple(
+            (index, column.refers)
+            for index, column in enumerate(table.columns)
+            if column.refers in registry
+        )
+        self._by_schema: dict[int, tuple[tuple[int, ...], str]] = {}
+        self._updates: dict[tuple[int, ...], str] = {}
+
+    def known(self, schema: int) -> tuple[int, ...]:
+        """Return the places, among our columns, of those that a body of that schema holds."""
+        return self._prepared(schema)[0]
+
+    def insert(self, schema: int) -> str:
+        """Return the statement that writes a row of that schema; a row that is there stays."""
+        return self._prepared(schema)[1]
+
+    def update(self, changed: tuple[int, ...]) -> str:
+        """Return the statement that gives these columns new values."""
+        if changed not in self._updates:
+            places = ", ".join(f"{self.names[index]} = ?" for index in changed)
+            self._updates[changed] = (
+                f"UPDATE {self.table.name} SET {places} WHERE id = ? AND own IS NULL"
+            )
+        return self._updates[changed]
+
+    def row(self, key: bytes, content: Content) -> Row:
+        """Return the row as its own node gave it to the fold, but for `own`."""
+        row = {"id": key, "own": None, **dict.fromkeys(self.names)}
+        for index, value in content.items():
+            row[self.names[index]] = value
+        return row
+
+    def _prepared(self, schema: int) -> tuple[tuple[int, ...], str]:
+        if schema not in self._by_schema:
+            columns = self.table.columns
+            known = tuple(i for i, column in enumerate(columns) if column.since <= schema)
+            names = ", ".join(["id", "own", *(columns[i].name for i in known)])
+            places = ", ".join(["?", "NULL", *("?" for _ in known)])
+            statement = (
+                f"INSERT INTO {self.table.name} ({names}) VALUES ({places})"
+                " ON CONFLICT (id) DO NOTHING"
+            )
+            self._by_schema[schema] = (known, statement)
+        return self._by_schema[schema]
+
+
+def content_of(table: ForeignTable, entry: Entry) -> Content | Hold:
+    """Return the new values by our column index, or why the body cannot be read."""
+    if entry.op is Op.DELETE:
+        return {}
+    if entry.schema > table.table.schema:
+        return Hold(Reason.NEWER_SCHEMA, f"schema {entry.schema}; known: {table.table.schema}")
+    if entry.body is None:
+        return Hold(Reason.UNREADABLE, "the body was erased before it came")
+    try:
+        content = _read(entry.op, entry.body, table.known(entry.schema))
+    except values.WrongBody as error:
+        return Hold(Reason.UNREADABLE, error.cause)
+    return content or Hold(Reason.UNREADABLE, f"the body fits no {entry.op.name} of its schema")
+
+
+def _read(op: Op, body: bytes, known: tuple[int, ...]) -> Content:
+    """Return the values by our index; nothing if they are not for these columns."""
+    if op is Op.INSERT:
+        row = values.decode_row(body)
+        return dict(zip(known, row, strict=True)) if len(row) == len(known) else {}
+    if op is not Op.UPDATE:
+        return {}
+    changes = values.decode_changes(body)
+    fits = all(0 <= index < len(known) for index in changes)
+    return {known[index]: changes[index] for index in changes} if fits else {}
+
+
+def not_its_own(stream: StreamId, table: Table, entry: Entry) -> Hold | None:
+    """Return a hold if the stream's node may not make that change."""
+    if table.owner not in WRITERS:
+        return Hold(Reason.NOT_ITS_OWN, f"{table.name} is no table that a node writes")
+    born = RowId(stream.node, stream.epoch, entry.seq).blob
+    if entry.op is Op.INSERT and entry.key != born:
+        return Hold(Reason.NOT_ITS_OWN, "the id is not of the entry that gave birth to the row")
+    if entry.key[:2] != born[:2]:
+        return Hold(Reason.NOT_ITS_OWN, f"the row is of {RowId.of(entry.key)}")
+    return None
+
+
+def give_birth(tx: Transaction, table: ForeignTable, entry: Entry, content: Content) -> None:
+    """Write the new row and fold it; a row that is here already is not folded twice."""
+    new = tx.run(table.insert(entry.schema), (entry.key, *content.values())).rowcount
+    if new and table.table.project is not None:
+        table.table.project(tx, table.row(entry.key, content))
+
+
+def alter(tx: Transaction, table: ForeignTable, entry: Entry, content: Content) -> bool:
+    """Change or remove the row; return False if it is not here."""
+    if not content:
+        return tx.run(table.delete, (entry.key,)).rowcount == 1
+    statement = table.update(tuple(content))
+    return tx.run(statement, (*content.values(), entry.key)).rowcount == 1
+
+
+def missing_parent(
+    tx: Transaction, table: ForeignTable, content: Content, seen: set[bytes]
+) -> Hold | None:
+    """Return a hold if a row that the entry points to is not here; `seen` are known to be."""
+    for index, parent in table.parents:
+        wanted = content.get(index)
+        if type(wanted) is not bytes or wanted in seen:
+            continue
+        if tx.value(f"SELECT 1 FROM {parent} WHERE id = :id", id=wanted) is None:
+            return Hold(Reason.WAITING, f"for a row of {parent}", parent=wanted)
+        seen.add(wanted)
+    return None

@@ -1,0 +1,202 @@
+"""From the inbox into the typed tables: a step at a time, from where the last step ended.
+
+A step is one short transaction. What it cannot apply is held with its reason and later entries of
+that key queue behind it; everything else goes on, so no entry ever stops a stream. A step that is
+run again after a crash starts from its own cursor, which moved in the same transaction as the rows.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from appliance.store import foreign, inbox, quarantine
+from appliance.store.entries import Entry, Op
+from appliance.store.failures import DiskBroken, DiskFull, FileDamaged, StoreBusy
+from appliance.store.foreign import Content, ForeignTable
+from appliance.store.ids import StreamId
+from appliance.store.inbox import Received
+from appliance.store.quarantine import PATIENT, Hold, Quarantined, Reason
+from appliance.store.reader import Reader
+from appliance.store.transaction import Transaction
+
+STEP: Final = 300
+"""Entries that one step looks at: well under 50 ms."""
+
+NEXT: Final = """SELECT * FROM _inbox_cursor WHERE projected < have
+  ORDER BY lane, arrived LIMIT 1"""
+PART: Final = f"""SELECT {inbox.COLUMNS} FROM _inbox
+  WHERE node = :node AND epoch = :epoch AND lane = :lane AND lane_seq > :after
+    AND lane_seq <= :upto AND (:tx IS NULL OR tx = :tx)
+  ORDER BY lane_seq LIMIT :most"""
+MOVE: Final = """UPDATE _inbox_cursor SET projected = ?
+  WHERE node = ? AND epoch = ? AND lane = ?"""
+NOT_THE_ENTRY: Final = (DiskFull, DiskBroken, FileDamaged, StoreBusy)
+"""What fails a step, and not the entry that it was at."""
+
+
+def remaining(reader: Reader) -> int:
+    """Return how many received entries no step has looked at yet."""
+    return int(reader.value("SELECT ifnull(sum(have - projected), 0) FROM _inbox_cursor"))
+
+
+def quarantined(reader: Reader, *, most: int = 1000) -> list[Quarantined]:
+    """Return what is held, in the order in which it came."""
+    return quarantine.held(reader, most=most)
+
+
+def counts(reader: Reader, *, node: int | None = None) -> tuple[int, int]:
+    """Return (what only waits its turn, what needs an upgrade or a person), of a node or of all."""
+    told = quarantine.counts(reader, node=node)
+    patient = sum(count for reason, count in told.items() if reason in PATIENT)
+    return patient, sum(told.values()) - patient
+
+
+def replay_quarantined(tx: Transaction) -> int:
+    """Let every held entry be tried again by the next steps; return how many there are.
+
+    An owner calls it at each start: the program may have been upgraded, or a parent restored.
+    """
+    return tx.run("UPDATE _held SET reason = 'ready'").rowcount
+
+
+def step(tx: Transaction, limit: int = STEP) -> int:
+    """Apply what nothing stands in the way of; return how many entries were looked at.
+
+    Zero means that all is projected but what is held. The most urgent lane goes first, and a step
+    ends where a transaction of the sender ends, so nobody sees half of one.
+    """
+    work = _Work(tx)
+    looked = work.again(quarantine.ready(tx, most=limit))
+    while looked < limit:
+        row = tx.one(NEXT)
+        if row is None:
+            break
+        lane = inbox.received(row)
+        part = _part(tx, lane, limit - looked)
+        work.take(lane, part)
+        looked += len(part)
+    for room in work.rooms:
+        tx.announce(room)
+    return looked
+
+
+def _part(tx: Transaction, lane: Received, most: int) -> list[Entry]:
+    """Return whole transactions of the sender, at least one; about `most` entries."""
+    place = {**inbox.place(lane.stream, lane.lane), "after": lane.projected, "upto": lane.have}
+    found = [inbox.entry_of(row) for row in tx.all(PART, **place, tx=None, most=most + 1)]
+    if len(found) <= most:
+        return found
+    last = found[-1].tx
+    whole = [entry for entry in found if entry.tx != last]
+    if whole:
+        return whole
+    return [inbox.entry_of(row) for row in tx.all(PART, **place, tx=last, most=-1)]
+
+
+class _Work:
+    """What one step knows."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._tables: dict[str, ForeignTable | None] = {}
+        self._seen: set[bytes] = set()  # rows that are here, so their children need not ask
+        self._any_held = tx.value("SELECT 1 FROM _held LIMIT 1") is not None
+        self.rooms: set[str] = set()
+
+    def take(self, lane: Received, part: Sequence[Entry]) -> None:
+        """Apply or hold entries that come for the first time, and move the lane's cursor."""
+        try:
+            with self._undone_if_it_fails():
+                for entry in part:
+                    self._apply(lane, entry)
+        except NOT_THE_ENTRY:
+            raise
+        except Exception:  # noqa: BLE001 - a fold may raise anything; whose fault it is, is found below
+            self._one_by_one(lane, part)
+        stream = lane.stream
+        self._tx.run(MOVE, (part[-1].lane_seq, stream.node, stream.epoch, int(lane.lane)))
+
+    def again(self, held: Sequence[Quarantined]) -> int:
+        """Try held entries that nothing stands in the way of any more; return how many."""
+        for one in held:
+            lane = Received(one.stream, one.lane)
+            entry = inbox.one(self._tx, one.stream, one.lane, one.lane_seq)
+            self._carefully(lane, entry, place=one.place)
+        return len(held)
+
+    def _one_by_one(self, lane: Received, part: Sequence[Entry]) -> None:
+        for entry in part:
+            self._carefully(lane, entry)
+
+    def _carefully(self, lane: Received, entry: Entry, *, place: int | None = None) -> None:
+        """Apply or hold one entry; if the row or its fold is refused, that is the reason."""
+        try:
+            with self._undone_if_it_fails():
+                self._apply(lane, entry, place=place)
+        except NOT_THE_ENTRY:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad fold must not stop a whole stream
+            why = Hold(Reason.FAILED, f"{type(error).__name__}: {error}")
+            self._hold(lane, entry, why)
+
+    @contextmanager
+    def _undone_if_it_fails(self) -> Iterator[None]:
+        self._tx.run("SAVEPOINT projection")
+        try:
+            yield
+        except BaseException:
+            if not self._tx.lost:
+                self._tx.run("ROLLBACK TO projection")
+                self._tx.run("RELEASE projection")
+            self._seen.clear()
+            raise
+        self._tx.run("RELEASE projection")
+
+    def _apply(self, lane: Received, entry: Entry, *, place: int | None = None) -> None:
+        why = self._change(lane.stream, entry, place)
+        if why is not None:
+            self._hold(lane, entry, why)
+            return
+        if place is not None:
+            quarantine.let_go(self._tx, place)
+        if self._any_held:
+            quarantine.release(self._tx, entry.key)
+
+    def _hold(self, lane: Received, entry: Entry, why: Hold) -> None:
+        quarantine.hold(self._tx, lane.stream, lane.lane, entry, why)
+        self._any_held = True
+
+    def _change(self, stream: StreamId, entry: Entry, place: int | None) -> Hold | None:
+        """Apply the entry, or return why it has to be held; a held one has changed nothing."""
+        if entry.op is not Op.INSERT and self._stands_behind(entry.key, place):
+            return Hold(Reason.BEHIND, "an earlier entry of the row is held")
+        table = self._table(entry.table)
+        if table is None:
+            return Hold(Reason.UNKNOWN_TABLE, f"no table {entry.table} here")
+        content = foreign.not_its_own(stream, table.table, entry) or foreign.content_of(
+            table, entry
+        )
+        if isinstance(content, Hold):
+            return content
+        why = foreign.missing_parent(self._tx, table, content, self._seen)
+        if why is None:
+            why = self._write(table, entry, content)
+        return why
+
+    def _stands_behind(self, key: bytes, place: int | None) -> bool:
+        return self._any_held and quarantine.stands_before(self._tx, key, place=place)
+
+    def _write(self, table: ForeignTable, entry: Entry, content: Content) -> Hold | None:
+        if entry.op is Op.INSERT:
+            foreign.give_birth(self._tx, table, entry, content)
+            self._seen.add(entry.key)
+        elif not foreign.alter(self._tx, table, entry, content):
+            return Hold(Reason.WAITING, "for the row itself", parent=entry.key)
+        self.rooms.add(table.table.room)
+        return None
+
+    def _table(self, name: str) -> ForeignTable | None:
+        if name not in self._tables:
+            table = self._tx.tables.get(name)
+            self._tables[name] = None if table is None else ForeignTable(table, self._tx.tables)
+        return self._tables[name]
