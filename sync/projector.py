@@ -32,6 +32,11 @@ class Projector:
         self._wanted.set()
         self._thread.start()
 
+    @property
+    def wanted(self) -> bool:
+        """Tell whether there is work that it has not begun."""
+        return self._wanted.is_set()
+
     def wake(self) -> None:
         """Go on: there is something new in the inbox."""
         self._wanted.set()
