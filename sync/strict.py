@@ -4,6 +4,7 @@ Promise: whatever the bytes are, the answer is plain values (integers, texts, by
 lists, maps) or `BadCbor`. Tags, indefinite lengths, doubled keys and deep nesting are refused.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, NoReturn, TypeAlias
 
 import cbor2
@@ -29,8 +30,13 @@ class BadCbor(VuzolError):
         super().__init__(f"the bytes do not decode: {reason}", next_step="update the older side")
 
 
-def loads(data: bytes) -> Plain:
-    """Return the one value that `data` holds; raise `BadCbor` for anything else."""
+def dumps(value: object) -> bytes:
+    """Return the deterministic CBOR of `value` (RFC 8949, section 4.2)."""
+    return cbor2.dumps(value, canonical=True)
+
+
+def loads(data: bytes, *, encoded: Callable[[Any], bytes] = dumps) -> Plain:
+    """Return the one value that `data` holds, as `encoded` writes it; raise `BadCbor`."""
     try:
         value: Plain = cbor2.loads(
             data,
@@ -43,14 +49,9 @@ def loads(data: bytes) -> Plain:
     except (cbor2.CBORError, ValueError, TypeError, OverflowError) as error:
         raise BadCbor(str(error)[:120]) from None
     _check(value)
-    if dumps(value) != data:
+    if encoded(value) != data:
         raise BadCbor("not the deterministic form, or more bytes than one value")
     return value
-
-
-def dumps(value: object) -> bytes:
-    """Return the deterministic CBOR of `value` (RFC 8949, section 4.2)."""
-    return cbor2.dumps(value, canonical=True)
 
 
 def _no_tag(*_: object) -> NoReturn:
