@@ -4,15 +4,18 @@ The order matters: own, open, migrate, then one transaction that opens the new e
 the numbers, and only then the file of marks is begun anew.
 """
 
+import errno
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+from appliance.errors import VuzolError
 from appliance.store import log, numbers, pragmas, schema, streams
 from appliance.store.clock import Clock, HybridClock
-from appliance.store.failures import translated
+from appliance.store.failures import DiskFull, translated
 from appliance.store.ids import StreamId, node_name
 from appliance.store.journal import Heads
 from appliance.store.migrations import migrate
@@ -23,6 +26,19 @@ from appliance.store.reader import Reader
 from appliance.store.registry import Registry
 from appliance.store.statements import Statements
 from appliance.store.tables import Table
+
+
+class CannotOpen(VuzolError):
+    """The folder or the file can't be used."""
+
+    code: ClassVar[str] = "cannot_open"
+    status_hint: ClassVar[int] = 503
+
+    def __init__(self, path: Path, cause: str) -> None:
+        super().__init__(
+            f"{path} can't be opened ({cause})", next_step="give the node a folder it may write"
+        )
+        self.path = path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +71,26 @@ class Opened:
 
 def opened(wanted: Wanted) -> Opened:
     """Do all of it, or leave nothing open."""
-    wanted.path.parent.mkdir(parents=True, exist_ok=True)
     registry = Registry(map(schema.checked, wanted.tables), file=wanted.files)
+    try:
+        return _opened(wanted, registry)
+    except sqlite3.Error as error:
+        raise translated(error) from error
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull from error
+        raise CannotOpen(wanted.path, error.strerror or str(error)) from error
+
+
+def _opened(wanted: Wanted, registry: Registry) -> Opened:
+    wanted.path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as undo:
         ownership = Ownership.take(wanted.path, patience=wanted.patience)
         undo.callback(ownership.release)
-        try:
-            connection = pragmas.open_writer(wanted.path, busy_seconds=wanted.busy_seconds)
-            undo.callback(connection.close)
-            migrate(connection, registry, at=wanted.clock.wall())
-            result = _begun(wanted, registry, ownership, connection)
-        except sqlite3.Error as error:
-            raise translated(error) from error
+        connection = pragmas.open_writer(wanted.path, busy_seconds=wanted.busy_seconds)
+        undo.callback(connection.close)
+        migrate(connection, registry, at=wanted.clock.wall())
+        result = _begun(wanted, registry, ownership, connection)
         undo.pop_all()
     return result
 

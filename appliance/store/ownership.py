@@ -43,15 +43,13 @@ class Ownership:
     def take(cls, path: Path, *, patience: float = PATIENCE) -> Self:
         """Wait for the file to be free; raise `AlreadyOwned` when patience is over."""
         descriptor = os.open(f"{path}.owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        until = time.monotonic() + patience
-        while not _locked(descriptor):
-            if time.monotonic() >= until:
-                owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-                os.close(descriptor)
-                raise AlreadyOwned(path, owner, patience)
-            time.sleep(PAUSE)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        try:
+            _wait(descriptor, path, patience)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        except BaseException:
+            os.close(descriptor)
+            raise
         return cls(descriptor)
 
     def release(self) -> None:
@@ -59,6 +57,15 @@ class Ownership:
         if self._descriptor >= 0:
             os.close(self._descriptor)  # which gives the lock back
             self._descriptor = -1
+
+
+def _wait(descriptor: int, path: Path, patience: float) -> None:
+    until = time.monotonic() + patience
+    while not _locked(descriptor):
+        if time.monotonic() >= until:
+            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            raise AlreadyOwned(path, owner, patience)
+        time.sleep(PAUSE)
 
 
 def _locked(descriptor: int) -> bool:

@@ -64,7 +64,7 @@ class Registry:
         return tuple(table for table in self if table.lane is lane)
 
     def _refuse_late_parents(self, table: Table) -> None:
-        """A row must not overtake what it refers to: order is promised within a lane alone."""
+        """Keep a row from overtaking what it refers to: order is promised within a lane alone."""
         for column in table.columns:
             parent = self._tables.get(column.refers)
             if parent is None or parent.owner is not table.owner:

@@ -194,6 +194,9 @@ class Transaction(Reader):
 
     def finish(self) -> None:
         """Write what the verb has logged; the writer alone calls it, once."""
+        if not self._connection.in_transaction:  # what is written now would commit by itself
+            self.lost = True
+            return
         if self._journal.rows:
             self.topics.add("log")
             try:
