@@ -1,7 +1,9 @@
 """A village and a centre for tests: real stores, and what a lane's message carries between them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from appliance.store import inbox, log, projection, streams
@@ -66,6 +68,14 @@ TALLY: Final = Table(
     columns=(blob("ticket"), integer("visits"), text("last")),
 )
 TABLES: Final = (SERVICE, NOTICE, PERSON, TICKET, VISIT, WINDOW, TALLY)
+
+
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """Give a folder in memory, for tests of what is written and not of the disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - the folder inside it has a random name
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 def opened(
