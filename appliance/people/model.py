@@ -317,8 +317,9 @@ def read_code(text: str) -> tuple[int, str] | None:
     """Return number and letters of a code as somebody typed it; None if it is no code."""
     if len(text) > LONGEST_CODE:
         return None
-    number, *groups = text.upper().replace("–", "-").replace(" ", "-").strip("-").split("-")
-    letters = "".join(groups).translate(MISREAD)
+    tidy = text.upper().translate(MISREAD).replace("–", "-").replace(" ", "-")
+    number, *groups = tidy.strip("-").split("-")
+    letters = "".join(groups)
     if not (number.isascii() and number.isdigit() and len(number) < GROUP + 2):
         return None
     if len(letters) != SECRET_LENGTH or not set(letters) <= set(LETTERS):

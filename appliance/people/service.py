@@ -70,10 +70,11 @@ def change_roles(tx: Transaction, person: RowId, offices: Offices, *, by: By) ->
         raise PersonDismissed
     working = _working(offices)
     _keep_an_administrator(tx, person, working)
+    secret = queries.secret_of(tx, person)
     for office in known.offices.keys() - working.keys():
         tx.delete(CREDENTIAL, {"person": person, "office": office})
     new = {office: roles for office, roles in working.items() if office not in known.offices}
-    _issue(tx, person, new, queries.secret_of(tx, person))
+    _issue(tx, person, new, secret)
     for office in working.keys() & known.offices.keys():
         if known.offices[office] != working[office]:
             tx.update_where(

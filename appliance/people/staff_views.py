@@ -189,7 +189,7 @@ def _person_form(person: Person, error: VuzolError | None = None) -> Response:
     return _form(
         "people/person.html",
         error,
-        person=person,
+        member=person,
         filled=Filled(person.login, person.name, person.offices),
     )
 
@@ -207,7 +207,7 @@ def _show_password(person_id: RowId, password: str) -> Response:
     with current().store.read() as reader:
         person = queries.person(reader, person_id)
     return make_response(
-        render_template("people/password_issued.html", person=person, password=password)
+        render_template("people/password_issued.html", member=person, password=password)
     )
 
 

@@ -211,6 +211,6 @@ def _emergency_form(
     *errors: tuple[str, str], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     page = render_template(
-        "people/emergency.html", errors=list(errors), name=request.form.get("name", "")[:200]
+        "people/emergency.html", errors=list(errors), typed_name=request.form.get("name", "")[:200]
     )
     return make_response(page, status, dict(headers or {}))
