@@ -98,7 +98,7 @@ def ticket(reader: Reader, ticket_id: RowId) -> Ticket:
     row = reader.one(f"{TICKET} WHERE c.ticket = :id", id=ticket_id)
     if row is None:
         raise TicketUnknown
-    return _ticket(row)
+    return ticket_of(row)
 
 
 def token_hash(reader: Reader, ticket_id: RowId) -> bytes | None:
@@ -121,7 +121,7 @@ def waiting(reader: Reader, office: int, *, at_most: int = 500) -> list[Ticket]:
         waiting=State.WAITING,
         at_most=at_most,
     )
-    return [_ticket(row) for row in rows]
+    return [ticket_of(row) for row in rows]
 
 
 def count_waiting(reader: Reader, office: int) -> int:
@@ -162,7 +162,7 @@ def called(reader: Reader, office: int) -> list[Ticket]:
         called=AT_A_COUNTER[0],
         serving=AT_A_COUNTER[1],
     )
-    return [_ticket(row) for row in rows]
+    return [ticket_of(row) for row in rows]
 
 
 def last_calls(reader: Reader, office: int, *, at_most: int = SHOWN_CALLS) -> list[Call]:
@@ -236,7 +236,8 @@ def _day(row: Record) -> ServiceDay:
     )
 
 
-def _ticket(row: Record) -> Ticket:
+def ticket_of(row: Record) -> Ticket:
+    """Read a row of the `TICKET` statement."""
     return Ticket(
         id=RowId.of(row["id"]),
         office=row["office"],

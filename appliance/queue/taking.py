@@ -1,0 +1,43 @@
+"""Taking a ticket once, however often a finger or a lost reply asks for it."""
+
+from dataclasses import dataclass
+
+from appliance.queue import answers, here, service
+from appliance.queue.service import Office, Wish
+from appliance.store.transaction import Transaction
+from appliance.web.idempotency import Asked, Reply, once
+
+CREATED = 201
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """One wish of one visitor, with all that the verb may not look up itself."""
+
+    office: Office
+    wish: Wish
+    device: str
+    token: str  # random; a repeated request keeps that of the first
+    pages: str  # where phones find the pages of tickets
+
+
+def taking(wish: Wish, *, device: str) -> Taking:
+    """Prepare to take a ticket for the visitor in front of the device."""
+    return Taking(here.office(), wish, device, here.new_token(), here.pages())
+
+
+def take_once(tx: Transaction, asked: Asked, what: Taking) -> Reply:
+    """Take the ticket and keep the reply; a request that comes again gets that reply."""
+
+    def answer(tx: Transaction) -> Reply:
+        ticket = service.take_ticket(
+            tx,
+            what.office,
+            what.wish,
+            device=what.device,
+            token_hash=here.token_hash(what.token),
+        )
+        told = answers.ticket_told(tx, ticket)
+        return Reply.of(CREATED, {**told, "status_url": f"{what.pages}{ticket.id}?k={what.token}"})
+
+    return once(tx, asked, answer)
