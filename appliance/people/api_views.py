@@ -63,12 +63,9 @@ class PasswordAsked(Schema):
 @outside
 def sign_in_by_api(body: dict[str, Any]) -> Response:
     """Open a session: its cookie comes with the answer."""
-    try:
-        opened = sign_in(
-            current(), body["login"], body["password"], address=address(), on=Surface.OFFICE
-        )
-    except (TooManyAttempts, TooManySignIns) as error:
-        return _later(error)
+    opened = sign_in(
+        current(), body["login"], body["password"], address=address(), on=Surface.OFFICE
+    )
     answer = make_response(jsonify(SignInGiven().dump(_told(opened))))
     return with_session(answer, opened, Surface.OFFICE)
 
@@ -88,17 +85,6 @@ def _told(opened: Opened) -> dict[str, Any]:
         "offices": offices,
         "must_change": opened.must_change,
     }
-
-
-def _later(error: TooManyAttempts | TooManySignIns) -> Response:
-    told = {
-        "code": error.code,
-        "cause": error.cause,
-        "next_step": error.next_step,
-        "retry_after": error.retry_after,
-    }
-    headers = {"Retry-After": str(error.retry_after)}
-    return make_response(jsonify(told), error.status_hint, headers)
 
 
 @api.post(

@@ -118,6 +118,13 @@ def wants_json() -> bool:
 
 
 def _refused(error: VuzolError) -> Response:
+    response = _explained(error)
+    if (seconds := getattr(error, "retry_after", None)) is not None:
+        response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _explained(error: VuzolError) -> Response:
     reference = ""
     if error.status_hint >= SERVER_FAILED:
         reference = _reference()
