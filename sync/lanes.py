@@ -4,15 +4,21 @@ Promise: a cursor moves by a signed answer alone, never by sending. What the cen
 compared with our own chain before it counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from appliance.store.entries import Entry
+from appliance.store import down, log
+from appliance.store.clock import Clock
+from appliance.store.entries import GENESIS, Entry
 from appliance.store.ids import StreamId
-from appliance.store.tables import Lane
-from sync.messages import DownCursor, NodeStatus, Question
+from appliance.store.reader import Reader
+from appliance.store.revisions import NEVER, Grants
+from appliance.store.tables import URGENT, Lane, Owner
+from appliance.store.transaction import Transaction
+from sync import pages, wire
+from sync.messages import MOST_ASKED, DownCursor, NodeStatus, Question, Request
 
 
 class Wire(IntEnum):
@@ -23,8 +29,8 @@ class Wire(IntEnum):
 
 
 LANES: Final[Mapping[Wire, tuple[Lane, ...]]] = {
-    Wire.URGENT: (Lane.ALARMS, Lane.TICKETS),
-    Wire.BULK: (Lane.STATE, Lane.READINGS, Lane.SIGHTINGS),
+    Wire.URGENT: tuple(lane for lane in Lane if lane in URGENT),
+    Wire.BULK: tuple(lane for lane in Lane if lane not in URGENT),
 }
 
 
@@ -34,7 +40,7 @@ class Plan:
 
     wire: Wire
     lanes: tuple[Lane, ...]  # the first that holds rows is sent
-    centre_epoch: int  # cursors of another epoch are asked about before they are believed
+    centre_epoch: int  # cursors of another epoch are asked about first; 0: it is not known yet
     most_bytes: int  # of bodies, before they are packed
     skip: frozenset[tuple[int, Lane]] = frozenset()  # (epoch, lane) that are held back
 
@@ -49,8 +55,10 @@ class Found:
     after: int
     previous: bytes  # the chain value at `after`
     entries: tuple[Entry, ...]
+    waits: bool
     questions: tuple[Question, ...]
     cursors: tuple[DownCursor, ...]
+    order: int
     status: NodeStatus
 
 
@@ -65,6 +73,7 @@ class Draft:
     body: bytes = field(repr=False)
     weight: int = 0  # bytes of bodies before they were packed
     asks: bool = False  # it holds questions
+    waits: bool = False  # rows of its wire wait here, whether it carries them or not
 
     @property
     def rows(self) -> int:
@@ -90,6 +99,7 @@ class Answer:
     centre_epoch: int
     acks: tuple[Ack, ...] = ()
     pages: tuple[bytes, ...] = ()
+    grants: Grants | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +108,127 @@ class Settlement:
 
     ahead: tuple[Ack, ...] = ()  # the centre knows more of a closed stream: we were restored
     forked: tuple[Ack, ...] = ()  # its chain is not ours: nothing of that ack was believed
+
+
+def collect(reader: Reader, plan: Plan, *, version: str, clock: Clock) -> Found:
+    """Return what the plan's next request says, as one moment shows it."""
+    unsure = log.unconfirmed(reader, plan.centre_epoch) if plan.centre_epoch else []
+    skip = plan.skip | {(stream.epoch, lane) for stream, lane in unsure}
+    place = next(_pending(reader, plan, skip), None)
+    after, entries = 0, list[Entry]()
+    if place is not None and plan.centre_epoch:
+        after = log.cursor(reader, *place).have
+        entries = log.entries(reader, *place, after, plan.most_bytes)
+    stream, lane = place or (_present(reader), plan.lanes[0])
+    asked = [(one, its) for one, its in unsure if its in LANES[plan.wire]]
+    return Found(
+        plan=plan,
+        stream=stream,
+        lane=lane,
+        after=after,
+        previous=log.chain_at(reader, stream, lane, after) if entries else GENESIS,
+        entries=tuple(entries[: wire.MOST_ENTRIES]),
+        waits=place is not None,
+        questions=tuple(Question(one.epoch, its) for one, its in asked[:MOST_ASKED]),
+        cursors=tuple(_cursors(reader, plan)) if plan.centre_epoch else (),
+        order=down.granted(reader).order,
+        status=_status(reader, len(entries), version, clock),
+    )
+
+
+def pack(found: Found) -> Draft:
+    """Return the request that carries what was found; no store is needed for that."""
+    batch = b""
+    if found.entries:
+        entries = wire.Batch(found.stream, found.lane, found.after, found.previous, found.entries)
+        batch = wire.encode(entries)
+    request = Request(batch, found.cursors, found.status, found.questions, found.order)
+    return Draft(
+        stream=found.stream,
+        lane=found.lane,
+        after=found.after,
+        last=found.after + len(found.entries),
+        body=request.body(),
+        weight=sum(log.OVERHEAD + len(entry.body or b"") for entry in found.entries),
+        asks=bool(found.questions),
+        waits=found.waits,
+    )
+
+
+def settle(tx: Transaction, answer: Answer) -> Settlement:
+    """Do what a signed reply asks for: move cursors, hold what is granted, keep rows.
+
+    Promise: a cursor never moves to a place where the centre's chain is not ours.
+    """
+    ahead, forked = list[Ack](), list[Ack]()
+    for ack in answer.acks:
+        last = log.last(tx, ack.stream, ack.lane)
+        if ack.have > last:
+            if ack.stream.epoch == tx.epoch:  # nobody else writes the present one
+                forked.append(ack)
+                continue
+            ahead.append(ack)
+        elif log.chain_at(tx, ack.stream, ack.lane, ack.have) != ack.chain:
+            forked.append(ack)
+            continue
+        log.acknowledge(
+            tx,
+            ack.stream,
+            ack.lane,
+            have=min(ack.have, last),
+            safe=min(ack.safe, last),
+            centre_epoch=answer.centre_epoch,
+        )
+    if answer.grants is not None:
+        down.obey(tx, answer.grants)
+    for page in answer.pages:
+        down.apply(tx, *pages.read(page))
+    return Settlement(tuple(ahead), tuple(forked))
+
+
+def _pending(
+    reader: Reader, plan: Plan, skip: frozenset[tuple[int, Lane]]
+) -> Iterator[tuple[StreamId, Lane]]:
+    """Give what may be sent: the plan's lanes in order, the oldest stream first."""
+    for lane in plan.lanes:
+        for stream in log.pending_streams(reader, lane):
+            if (stream.epoch, lane) not in skip:
+                yield stream, lane
+
+
+def _present(reader: Reader) -> StreamId:
+    return StreamId(reader.node, down.head(reader).epoch)
+
+
+def _cursors(reader: Reader, plan: Plan) -> Iterator[DownCursor]:
+    """Give how far each granted scope has come: all lanes on the urgent wire, for it polls."""
+    lanes = Lane if plan.wire is Wire.URGENT else LANES[Wire.BULK]
+    told = {table.lane for table in reader.tables.owned(Owner.DOWN)}
+    for scope in down.granted(reader).scopes:
+        for lane in lanes:
+            if lane in told:
+                yield _cursor(reader, scope, lane, plan.centre_epoch)
+
+
+def _cursor(reader: Reader, scope: str, lane: Lane, centre_epoch: int) -> DownCursor:
+    asks, shows = down.cursor(reader, scope, lane), down.shown(reader, scope, lane)
+    old = asks != NEVER and asks.epoch != centre_epoch
+    return DownCursor(
+        scope,
+        lane,
+        asks,
+        partial=asks != shows,
+        fingerprint=down.fingerprint_of(reader, scope, lane) if old and asks == shows else b"",
+    )
+
+
+def _status(reader: Reader, sending: int, version: str, clock: Clock) -> NodeStatus:
+    backlog = log.backlog(reader).values()
+    oldest = [one.oldest_at for one in backlog if one.oldest_at is not None]
+    return NodeStatus(
+        version=version,
+        clock=str(clock.quality()),
+        at=max(0, clock.wall()),
+        unsent=sum(one.count for one in backlog) - sending,
+        oldest_at=min(oldest, default=None),
+    )

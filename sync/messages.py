@@ -7,11 +7,12 @@ for keys; an unknown key is passed over, so that either side may be the newer on
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 from appliance.errors import VuzolError
 from appliance.store.entries import DIGEST
+from appliance.store.revisions import Grants, Rev
 from appliance.store.tables import Lane
 from sync import strict
 
@@ -28,6 +29,7 @@ class Said(IntEnum):
     CURSORS = 1
     STATUS = 2
     QUESTIONS = 3
+    ORDER = 4
 
 
 class Told(IntEnum):
@@ -44,6 +46,21 @@ class Told(IntEnum):
     STANDINGS = 8
     PAGES = 9
     WAITING = 10
+    GRANTS = 11
+
+
+class Code(StrEnum):
+    """Why a request was not taken. A signed reply names it; once released it never changes."""
+
+    NEW_CENTRE = "new_centre"  # the request names another epoch of the centre than this one
+    BUSY = "busy"  # come back at the slot
+    GAP = "gap"  # the batch begins after what is here
+    FORKED = "forked"  # the batch does not continue the chain that is here
+    BAD_BATCH = "bad_batch"
+    BAD_MESSAGE = "bad_message"
+    REPLAYED = "replayed"  # the nonce was used before
+    TOO_LARGE = "too_large"
+    FAILED = "failed"  # the centre cannot write now
 
 
 class BadMessage(VuzolError):
@@ -62,8 +79,9 @@ class DownCursor:
 
     scope: str
     lane: Lane
-    epoch: int
-    seq: int
+    rev: Rev
+    partial: bool = False  # pages stand aside there and wait for the rest
+    fingerprint: bytes = b""  # of the rows shown, where another epoch of the centre gave them
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +89,9 @@ class NodeStatus:
     """What a node says of itself with every request."""
 
     version: str
-    clock: str
-    unsent: int
+    clock: str  # a value of ClockQuality
+    at: int  # its wall time, ms
+    unsent: int  # after what this request carries
     oldest_at: int | None
 
 
@@ -103,19 +122,26 @@ class Request:
     cursors: tuple[DownCursor, ...] = ()
     status: NodeStatus | None = None
     questions: tuple[Question, ...] = ()
+    order: int = 0  # the grant order that the node obeys
 
     def body(self) -> bytes:
         """Return the bytes to send."""
         envelope: dict[int, object] = {}
         if self.cursors:
-            envelope[Said.CURSORS] = [
-                [at.scope, int(at.lane), at.epoch, at.seq] for at in self.cursors
-            ]
+            envelope[Said.CURSORS] = [_written(cursor) for cursor in self.cursors]
         if self.status:
             told = self.status
-            envelope[Said.STATUS] = [told.version, told.clock, told.unsent, told.oldest_at]
+            envelope[Said.STATUS] = [
+                told.version,
+                told.clock,
+                told.at,
+                told.unsent,
+                told.oldest_at,
+            ]
         if self.questions:
             envelope[Said.QUESTIONS] = [[asked.epoch, int(asked.lane)] for asked in self.questions]
+        if self.order:
+            envelope[Said.ORDER] = self.order
         written = strict.dumps(envelope)
         return len(written).to_bytes(2, "big") + written + self.batch
 
@@ -134,6 +160,7 @@ class Request:
             cursors=_each(found.get(Said.CURSORS, []), _cursor),
             status=_status(found[Said.STATUS]) if Said.STATUS in found else None,
             questions=questions,
+            order=_number(found.get(Said.ORDER, 0)),
         )
 
 
@@ -152,6 +179,7 @@ class Reply:
     standings: tuple[Standing, ...] = ()
     pages: tuple[bytes, ...] = ()  # DOWN rows, as sync.pages writes them
     waiting: tuple[Lane, ...] = ()  # lanes where more DOWN rows wait
+    grants: Grants | None = None  # what the node may hold, where it has not confirmed that
 
     def payload(self) -> bytes:
         """Return the bytes to sign and send; what is empty is not written."""
@@ -170,6 +198,7 @@ class Reply:
             Told.STANDINGS: standings,
             Told.PAGES: list(self.pages),
             Told.WAITING: [int(lane) for lane in self.waiting],
+            Told.GRANTS: self.grants and [self.grants.order, list(self.grants.scopes)],
         }
         written = {int(key): value for key, value in fields.items() if value}
         if self.have is not None:
@@ -192,6 +221,7 @@ class Reply:
             standings=_each(found.get(Told.STANDINGS, []), _standing),
             pages=_each(found.get(Told.PAGES, []), _page),
             waiting=_each(found.get(Told.WAITING, []), _lane),
+            grants=_grants(found[Told.GRANTS]) if Told.GRANTS in found else None,
         )
 
 
@@ -229,9 +259,9 @@ def _lane(value: object) -> Lane:
         raise BadMessage("no such lane") from None
 
 
-def _fields(value: object, count: int) -> Sequence[Any]:
+def _fields(value: object, *counts: int) -> Sequence[Any]:
     fields: list[Any] = _of(list, value)
-    if len(fields) != count:
+    if len(fields) not in counts:
         raise BadMessage("a list has another length")
     return fields
 
@@ -240,9 +270,27 @@ def _page(value: object) -> bytes:
     return _of(bytes, value)
 
 
+def _written(cursor: DownCursor) -> list[object]:
+    mark = cursor.fingerprint or int(cursor.partial)
+    told = [cursor.scope, int(cursor.lane), *cursor.rev]
+    return [*told, mark] if mark else told
+
+
 def _cursor(value: object) -> DownCursor:
-    scope, lane, epoch, seq = _fields(value, 4)
-    return DownCursor(_of(str, scope), _lane(lane), _number(epoch), _number(seq))
+    scope, lane, epoch, seq, *more = _fields(value, 4, 5)
+    rev, mark = Rev(_number(epoch), _number(seq)), more[0] if more else 0
+    if type(mark) is bytes:
+        return DownCursor(_text(scope), _lane(lane), rev, fingerprint=mark)
+    return DownCursor(_text(scope), _lane(lane), rev, partial=bool(_number(mark)))
+
+
+def _grants(value: object) -> Grants:
+    order, scopes = _fields(value, 2)
+    return Grants(_number(order), _each(scopes, _text))
+
+
+def _text(value: object) -> str:
+    return _of(str, value)
 
 
 def _question(value: object) -> Question:
@@ -251,9 +299,9 @@ def _question(value: object) -> Question:
 
 
 def _status(value: object) -> NodeStatus:
-    version, clock, unsent, oldest_at = _fields(value, 4)
+    version, clock, at, unsent, oldest_at = _fields(value, 5)
     oldest = None if oldest_at is None else _number(oldest_at)
-    return NodeStatus(_of(str, version), _of(str, clock), _number(unsent), oldest)
+    return NodeStatus(_text(version), _text(clock), _number(at), _number(unsent), oldest)
 
 
 def _standing(value: object) -> Standing:

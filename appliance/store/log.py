@@ -107,6 +107,19 @@ def cursor(reader: Reader, stream: StreamId, lane: Lane) -> Cursor:
     return Cursor(row["have"], row["safe"]) if row else Cursor(0, 0)
 
 
+def unconfirmed(reader: Reader, centre_epoch: int) -> list[tuple[StreamId, Lane]]:
+    """Return the lanes whose cursor another epoch of the centre signed, oldest stream first.
+
+    The centre may have been restored since, so what they say is asked about before it is believed.
+    """
+    rows = reader.all(
+        "SELECT s.epoch, c.lane FROM _cursor c JOIN _stream s ON s.epoch = c.epoch"
+        " WHERE c.centre_epoch <> :centre_epoch ORDER BY s.ordinal, c.lane",
+        centre_epoch=centre_epoch,
+    )
+    return [(StreamId(reader.node, row["epoch"]), Lane(row["lane"])) for row in rows]
+
+
 def chain_at(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> bytes:
     """Return the chain value after an entry; before the first it is `GENESIS`."""
     if lane_seq == 0:
@@ -153,6 +166,8 @@ def acknowledge(
     Within one epoch of the centre `have` and `safe` never fall: a reply that says less is late. A
     new epoch of the centre may lower them, because it may have been restored.
     """
+    if stream.node != tx.node or not _known(tx, stream):
+        raise NotInLog(stream, lane, have)
     row = tx.one(
         "SELECT * FROM _cursor WHERE epoch = :epoch AND lane = :lane",
         epoch=stream.epoch,
@@ -170,9 +185,20 @@ def acknowledge(
     tx.announce("link")
 
 
+def ahead(reader: Reader) -> list[tuple[StreamId, Lane]]:
+    """Return the lanes of which the centre has more than this file: it comes from an old copy."""
+    rows = reader.all("SELECT epoch, lane, have FROM _cursor ORDER BY epoch, lane")
+    lanes = [(StreamId(reader.node, row["epoch"]), Lane(row["lane"]), row["have"]) for row in rows]
+    return [(stream, lane) for stream, lane, have in lanes if have > last(reader, stream, lane)]
+
+
 def drained(reader: Reader, stream: StreamId) -> bool:
     """Tell whether the centre has all of a stream."""
     return all(extent.last <= extent.cursor.have for extent in _extents(reader, stream))
+
+
+def _known(reader: Reader, stream: StreamId) -> bool:
+    return bool(reader.value("SELECT 1 FROM _stream WHERE epoch = :epoch", epoch=stream.epoch))
 
 
 def _extents(reader: Reader, stream: StreamId) -> list[_Extent]:
