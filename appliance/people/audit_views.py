@@ -14,7 +14,7 @@ from appliance.people.access import requires
 from appliance.people.model import Permission
 from appliance.people.pages import audit_pages, offices
 from appliance.people.trail import PAGE, Filter, Line
-from appliance.people.wording import ACTIONS
+from appliance.people.wording import ACTIONS, FACTS, WORDS
 from appliance.web.context import current
 from appliance.web.formats import machine, zone
 from appliance.web.i18n import Lazy
@@ -22,6 +22,7 @@ from appliance.web.i18n import gettext as _
 from appliance.web.safety import clean_text
 
 NAMED: Final = "vuzol.actions"
+CALLED: Final = "vuzol.facts"
 EXPORTED_AT_ONCE: Final = 20_000
 LONGEST_WORD: Final = 80
 LAST_PAGE: Final = 10_000
@@ -29,12 +30,15 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would run instead of showing it."""
 
 
-def name_actions(room: Blueprint, actions: Mapping[str, Lazy]) -> None:
-    """Tell how a room's actions read in the trail: `queue.call` is «Викликали»."""
+def name_actions(
+    room: Blueprint, actions: Mapping[str, Lazy], facts: Mapping[str, Lazy] | None = None
+) -> None:
+    """Tell how a room's actions and facts read in the trail: `queue.call` is «Викликали»."""
     room.record(lambda state: state.app.extensions.setdefault(NAMED, {}).update(actions))
+    room.record(lambda state: state.app.extensions.setdefault(CALLED, {}).update(facts or {}))
 
 
-name_actions(audit_pages, ACTIONS)
+name_actions(audit_pages, ACTIONS, FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ def audit_trail() -> str:
         offices=[("", _("усі")), *offices(current().config).items()],
         titles=offices(current().config),
         named=lambda actor: _actor(actor, names),
+        facts=_told_facts,
         done=_action,
         previous=asked.url(asked.page - 1) if asked.page > 1 else None,
         next=asked.url(asked.page + 1) if skip + PAGE < total else None,
@@ -184,9 +189,23 @@ def _actor(actor: str, names: Mapping[str, str]) -> str:
         return _("сам вузол")
     if kind == "code":
         return _("черговий за кодом")
+    if kind == "office" and rest.isdecimal():
+        return offices(current().config).get(int(rest), actor)
     if kind == "device":
         return _("пристрій %(id)s", id=rest)
     return names.get(actor, actor)
+
+
+def _told_facts(line: Line) -> list[tuple[str, str]]:
+    """Return the facts as people say them; a fact or a word that nobody named stays as it is."""
+    called: Mapping[str, Lazy] = current_app.extensions.get(CALLED, {})
+    return [(str(called.get(name, name)), _said(value)) for name, value in line.facts.items()]
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(_said(one) for one in value)
+    return " ".join(str(WORDS.get(word, word)) for word in str(value).split(" "))
 
 
 def _action(action: str) -> str:

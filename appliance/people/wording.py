@@ -5,7 +5,7 @@ from typing import Final
 
 from appliance.errors import VuzolError
 from appliance.people.errors import BadPassword, PasswordProblem
-from appliance.people.model import DeviceKind, Role
+from appliance.people.model import DeviceKind, Outcome, Role
 from appliance.web.error_pages import Saying
 from appliance.web.i18n import Lazy, lazy
 
@@ -39,6 +39,30 @@ ACTIONS: Final[Mapping[str, Lazy]] = {
     "people.pair_device": lazy("Під’єднали пристрій"),
     "people.revoke_device": lazy("Від’єднали пристрій"),
 }
+
+FACTS: Final[Mapping[str, Lazy]] = {
+    "offices": lazy("де й ким"),
+    "kind": lazy("що це"),
+    "numbers": lazy("номери"),
+    "number": lazy("номер"),
+    "address": lazy("звідки"),
+    "outcome": lazy("рішення"),
+    "password": lazy("пароль"),
+    "use": lazy("використання"),
+}
+
+OUTCOMES: Final[Mapping[Outcome, Lazy]] = {
+    Outcome.ISSUED: lazy("видано всім старостатам"),
+    Outcome.SUPERSEDED: lazy("є новіший"),
+    Outcome.NOT_THERE: lazy("людина там не працює"),
+    Outcome.ADMINISTRATOR: lazy("пароль адміністратора міняють у центрі"),
+    Outcome.UNREADABLE: lazy("не вдалося прочитати"),
+}
+
+WORDS: Final[Mapping[str, Lazy]] = {
+    word.value: said for word, said in (*ROLES.items(), *KINDS.items(), *OUTCOMES.items())
+}
+"""What stands in facts as a word of ours, and how people say it."""
 
 PASSWORDS: Final[Mapping[PasswordProblem, Lazy]] = {
     PasswordProblem.SHORT: lazy("Пароль закороткий: треба щонайменше 10 знаків"),
