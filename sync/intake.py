@@ -108,9 +108,7 @@ def read(head: Head, body: bytes) -> Delivery:
     return Delivery(request, batch)
 
 
-def exchange(
-    centre: Centre, store: Store, head: Head, body: bytes, *, slot_ms: int = 0
-) -> Exchanged:
+def exchange(centre: Centre, store: Store, welcome: Welcome, body: bytes) -> Exchanged:
     """Do all that a welcomed request asks for, and return the signed answer."""
     head, status, taken = welcome.head, None, 0
     try:
