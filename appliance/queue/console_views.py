@@ -20,7 +20,7 @@ from appliance.queue import answers, catalogue, here, queries, service
 from appliance.queue.model import CounterState, Event, Ticket, WrongMoment
 from appliance.queue.queries import Counter
 from appliance.queue.service import Operator
-from appliance.queue.wording import PURPOSES, SAYINGS, dated
+from appliance.queue.wording import PURPOSES, SAYINGS, past_day
 from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.web import signed_in
@@ -192,13 +192,13 @@ def _seen(reader: Reader, counter: Counter) -> dict[str, Any]:
     """Return all that the console shows, as it stood at one moment."""
     waiting = queries.waiting(reader, counter.office)
     present = queries.present_day(reader, counter.office)
-    day = present.number if present else 0
+    day = present.number if present else 0  # before the first ticket there is no day
     return {
         "counter": counter,
         "present": queries.at_counter(reader, counter.office, counter.n),
         "waiting": waiting,
         "past": sum(one.day < day for one in waiting),
-        "day": day,
+        "day": present,
         "dates": queries.day_labels(reader, counter.office),
         "today": queries.today(reader, counter.office, day),
         "names": catalogue.service_names(reader),
@@ -214,7 +214,7 @@ def _rendered(values: dict[str, Any], notice: str) -> str:
         signed_in.remember(dataclasses.replace(person, note=note))
     live = request.headers.get("X-Fragment") == "1"
     page = "queue/console_parts.html" if live else "queue/console.html"
-    return render_template(page, notice=notice, purposes=PURPOSES, dated=dated, **values)
+    return render_template(page, notice=notice, purposes=PURPOSES, past_day=past_day, **values)
 
 
 def _offered(known: list[Counter]) -> list[Counter]:

@@ -10,6 +10,7 @@ from flask import Blueprint, render_template, request
 
 from appliance.people.access import require_device
 from appliance.queue import catalogue, here, queries
+from appliance.queue.wording import past_day
 from appliance.web.context import current
 
 room: Final = Blueprint("queue_display", "appliance.queue", template_folder="templates")
@@ -23,7 +24,9 @@ def display() -> str:
     with current().store.read() as reader:
         calls = queries.last_calls(reader, at)
         day = queries.present_day(reader, at)
+        labels = queries.day_labels(reader, at)
         values = {
+            "dates": {number: label for (_, number), label in labels.items()},
             "names": catalogue.service_names(reader),
             "waiting": queries.count_waiting(reader, at),
             "open_counters": queries.is_open(queries.counters(reader, at)),
@@ -33,6 +36,7 @@ def display() -> str:
         "queue/display_parts.html" if live else "queue/display.html",
         now_called=calls[0] if calls else None,
         before=calls[1:],
-        day=day.number if day else 0,
+        day=day,
+        past_day=past_day,
         **values,
     )

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from appliance.queue import catalogue, here, queries, service
 from appliance.queue.model import MOVES, Event, State, Ticket
 from appliance.queue.queries import TicketUnknown
-from appliance.queue.wording import PURPOSES, STANDINGS, dated
+from appliance.queue.wording import PURPOSES, STANDINGS, past_day
 from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.web.context import current
@@ -32,7 +32,7 @@ def ticket(ticket_id: str) -> str:
             "service": catalogue.service_names(reader).get(found.service),
             "ahead": queries.people_ahead(reader, found),
             "open_counters": [str(one.n) for one in queries.is_open(queries.counters(reader, at))],
-            "old": dated(queries.day_labels(reader, at)[at, found.day])
+            "old": past_day(queries.day_labels(reader, at)[at, found.day], day.label)
             if day and found.day < day.number
             else "",
         }

@@ -1,7 +1,7 @@
 """The queue's words for people: states, purposes, and what each refusal means."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from babel.dates import format_date
@@ -9,6 +9,7 @@ from babel.dates import format_date
 from appliance.queue.model import Purpose, ServiceState, State
 from appliance.web.error_pages import Saying
 from appliance.web.i18n import Lazy, language, lazy
+from appliance.web.i18n import gettext as _
 
 PURPOSES: Final[Mapping[Purpose, Lazy]] = {
     Purpose.CONSULTATION: lazy("Порадитися"),
@@ -97,6 +98,13 @@ SAYINGS: Final[Mapping[str, Saying]] = {
     ),
     "no_purpose": Saying(lazy("Послуга без мети звернення"), lazy("Позначте хоча б одну мету.")),
 }
+
+
+def past_day(label: date, today: date) -> str:
+    """Return when a ticket of a past day was taken: учора, 14 листопада."""
+    if today - label == timedelta(days=1):
+        return _("учора")
+    return format_date(label, "d\N{NO-BREAK SPACE}MMMM", locale=language())
 
 
 def dated(day: date) -> str:
