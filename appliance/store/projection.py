@@ -148,7 +148,6 @@ class _Work:
             if not self._tx.lost:
                 self._tx.run("ROLLBACK TO projection")
                 self._tx.run("RELEASE projection")
-            self._seen.clear()
             raise
         self._tx.run("RELEASE projection")
 
