@@ -103,7 +103,7 @@ class Outcome(StrEnum):
     ISSUED = "issued"
     SUPERSEDED = "superseded"  # a newer one counts
     NOT_THERE = "not_there"  # the person does not work where the password was set
-    ADMINISTRATOR = "administrator"  # no village may speak for an administrator of the centre
+    NOT_BY_A_VILLAGE = "not_by_a_village"  # no village may speak for an administrator of the centre
     UNREADABLE = "unreadable"  # the seal, or what it held, is not what we write
 
 

@@ -199,7 +199,7 @@ def reissue(
     outcome = _judged(tx, password.node, person, edition)
     if outcome is Outcome.ISSUED:
         _reissue(tx, person, Secret(hashed, edition, temporary=False))
-    elif outcome is Outcome.ADMINISTRATOR:
+    elif outcome is Outcome.NOT_BY_A_VILLAGE:
         _insist(tx, person)
     note_opened(tx, password, person, outcome)
     return outcome
@@ -221,7 +221,7 @@ def _judged(tx: Transaction, node: int, person: RowId, edition: Edition) -> Outc
     if node not in queries.offices_of(tx, person):
         return Outcome.NOT_THERE
     if person in queries.administrators(tx, tx.node):
-        return Outcome.ADMINISTRATOR
+        return Outcome.NOT_BY_A_VILLAGE
     if edition <= queries.secret_of(tx, person).edition:
         return Outcome.SUPERSEDED
     return Outcome.ISSUED

@@ -55,7 +55,7 @@ OUTCOMES: Final[Mapping[Outcome, Lazy]] = {
     Outcome.ISSUED: lazy("видано всім старостатам"),
     Outcome.SUPERSEDED: lazy("є новіший"),
     Outcome.NOT_THERE: lazy("людина там не працює"),
-    Outcome.ADMINISTRATOR: lazy("пароль адміністратора міняють у центрі"),
+    Outcome.NOT_BY_A_VILLAGE: lazy("пароль адміністратора міняють у центрі"),
     Outcome.UNREADABLE: lazy("не вдалося прочитати"),
 }
 

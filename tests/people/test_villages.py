@@ -258,7 +258,7 @@ def test_a_village_cannot_speak_for_an_administrator_of_the_centre(hromada: Hrom
     hromada.link()
     change(hromada, 2, OLD, NEW)
     hromada.link()
-    assert outcomes(hromada) == [Outcome.ADMINISTRATOR]
+    assert outcomes(hromada) == [Outcome.NOT_BY_A_VILLAGE]
     for node in (1, 2):
         assert hromada.opens(node, OLD)
         assert not hromada.opens(node, NEW)
