@@ -144,10 +144,10 @@ TICKETS: Final = Table(
         integer("day"),
         text("prefix"),
         integer("n"),
-        reference("service", "queue_service"),
+        blob("service"),  # no reference: a centre restored to before the service keeps the ticket
         one_of("purpose", Purpose),
         text("language"),
-        reference("priority", "queue_category", null=True),  # claimed; staff have not confirmed it
+        blob("priority", null=True),  # a queue_category, claimed; staff have not confirmed it
         blob("token_hash"),
         text("device"),
         integer("taken_at"),
