@@ -12,8 +12,7 @@ a run can be played again from its seed. The laws:
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from random import Random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nacl.signing import SigningKey, VerifyKey
 
@@ -37,6 +36,9 @@ from sync.lanes import Wire
 from sync.pace import URGENT_PAUSE
 from sync.sides import Phase, Side, State
 
+if TYPE_CHECKING:
+    from random import Random
+
 GATHERING: Final = 1.0
 """Seconds that the bulk side waits for more when something was logged."""
 
@@ -53,7 +55,7 @@ class Agent:
     poll_seconds: float = 300.0
 
     def step(
-        self, state: State, event: Event, now: float, chance: Random
+        self, state: State, event: Event, now: float, chance: "Random"
     ) -> tuple[State, tuple[Action, ...]]:
         """Return the state after the event, and what to do, in order."""
         turn = Turn(self, state, now, chance)

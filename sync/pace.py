@@ -6,8 +6,10 @@ that lost the same link do not come back together.
 """
 
 from dataclasses import dataclass, replace
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from random import Random
 
 AIM_SECONDS: Final = 10.0
 FLOOR: Final = 4 << 10
@@ -69,7 +71,7 @@ class Pace:
         return replace(self, room=max(FLOOR, self.room / 2), speed=max(1.0, self.speed / 2))
 
 
-def next_pause(before: float, chance: Random, *, longest: float) -> float:
+def next_pause(before: float, chance: "Random", *, longest: float) -> float:
     """Return how long to wait: decorrelated jitter, from 2 s up to `longest`."""
     return min(longest, chance.uniform(BASE_PAUSE, max(BASE_PAUSE, 3 * before)))
 

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 from math import inf
-from random import Random
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from nacl.signing import SigningKey, VerifyKey
 
@@ -14,6 +13,9 @@ from sync.lanes import LANES, Draft, Plan, Wire
 from sync.pace import FLOOR, LONGEST_PAUSE, URGENT_PAUSE, next_pause
 from sync.sides import Held, Phase, Side, State
 from sync.signing import Head, Nonce, body_hash
+
+if TYPE_CHECKING:
+    from random import Random
 
 COLLECT_SECONDS: Final = 120.0
 """How long the store may take to gather or to settle before it is asked anew."""
@@ -45,7 +47,7 @@ class Who(Protocol):
 class Sending:
     """The state and the actions of one step while it is made."""
 
-    def __init__(self, agent: Who, state: State, now: float, chance: Random) -> None:
+    def __init__(self, agent: Who, state: State, now: float, chance: "Random") -> None:
         self.agent = agent
         self.state = state
         self.now = now
