@@ -119,6 +119,12 @@ class Surfaces:
     guest_url: str = option(
         "address for residents from outside, when a proxy carries it", default="", check=_url
     )
+    hub_url: str = option(
+        "address for nodes from outside, when a proxy carries it", default="", check=_url
+    )
+    guest_interface: str = option(
+        "network interface of the residents' Wi-Fi: no node is looked for there", default=""
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +134,9 @@ class Link:
     centre: str = option("address of the centre; empty: look for it nearby", default="", check=_url)
     centre_number: int = option("node number of the centre", default=1, at_least=1)
     centre_key: str = option("public key of the centre", default="", check=_key)
+    authority: str = option(
+        "file of certificates to believe for the centre; empty: the system's", default=""
+    )
     poll_seconds: int = option("ask the centre for news this often", default=300, at_least=1)
     discover: bool = option("look for the centre on the local network", default=True)
 

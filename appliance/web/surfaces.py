@@ -32,22 +32,23 @@ class Facing:
 
     threads: int
     body_limit: int  # bytes of a request's body
+    body_seconds: int  # how long a whole request may take to arrive
     layout: str  # the template that its error pages stand in; empty: it speaks JSON only
     named_hosts_only: bool  # refuse a Host that a stranger's domain name could have been bent to
 
 
 FACINGS: Final[Mapping[Surface, Facing]] = {
     Surface.OFFICE: Facing(
-        threads=8, body_limit=64 * KIBIBYTE, layout="base_office.html", named_hosts_only=True
+        threads=8, body_limit=64 * KIBIBYTE, body_seconds=30, layout="base_office.html", named_hosts_only=True
     ),
     Surface.KIOSK: Facing(
-        threads=4, body_limit=64 * KIBIBYTE, layout="base_kiosk.html", named_hosts_only=True
+        threads=4, body_limit=64 * KIBIBYTE, body_seconds=30, layout="base_kiosk.html", named_hosts_only=True
     ),
     Surface.GUEST: Facing(  # a captive portal answers to every name
-        threads=4, body_limit=64 * KIBIBYTE, layout="base_guest.html", named_hosts_only=False
+        threads=4, body_limit=64 * KIBIBYTE, body_seconds=30, layout="base_guest.html", named_hosts_only=False
     ),
     Surface.HUB: Facing(  # nodes call it by any name; every request there is signed
-        threads=4, body_limit=2048 * KIBIBYTE, layout="", named_hosts_only=False
+        threads=4, body_limit=2048 * KIBIBYTE, body_seconds=300, layout="", named_hosts_only=False
     ),
 }
 
@@ -74,7 +75,7 @@ def public_url(config: "Config", surface: Surface) -> str:
         Surface.OFFICE: config.surfaces.office_url,
         Surface.KIOSK: config.surfaces.kiosk_url,
         Surface.GUEST: config.surfaces.guest_url,
-        Surface.HUB: "",
+        Surface.HUB: config.surfaces.hub_url,
     }
     return urls[surface].rstrip("/")
 
