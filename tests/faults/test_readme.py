@@ -1,0 +1,20 @@
+"""The list of faults in the README names the tests that there are."""
+
+import ast
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+STORE = ("power", "kill", "copy", "disk", "lock", "clock")
+
+
+def test_the_readme_names_every_fault_of_the_store() -> None:
+    named = re.findall(r"`(test_\w+)`", (HERE / "README.md").read_text(encoding="utf-8"))
+    there = [
+        node.name
+        for name in STORE
+        for node in ast.walk(ast.parse((HERE / f"test_{name}.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    assert set(there) <= set(named)
+    assert len(named) == len(set(named))
