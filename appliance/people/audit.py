@@ -85,14 +85,13 @@ def verify(reader: Reader) -> Verdict:
 
 
 def _walk(reader: Reader, stream: bytes) -> tuple[int, RowId | None]:
-    previous, place = chain.genesis(stream), 0
-    for row in _links(reader, stream):
-        place += 1
-        fits = row["id"] is not None and row["place"] == place
-        if not fits or chain.link(previous, chain.told(dict(row))) != row["chain"]:
-            return place, RowId.of(row["row"])
+    previous, count = chain.genesis(stream), 0
+    for count, row in enumerate(_links(reader, stream), start=1):
+        there = row["id"] is not None
+        if not there or chain.link(previous, chain.told(dict(row))) != row["chain"]:
+            return count, RowId.of(row["row"])
         previous = row["chain"]
-    return place, None
+    return count, None
 
 
 def _links(reader: Reader, stream: bytes) -> Iterator[sqlite3.Row]:
