@@ -11,7 +11,7 @@ from typing import Final
 from appliance.errors import VuzolError
 from appliance.store import projection
 from appliance.store.database import Store
-from appliance.store.writer import StoreClosed
+from appliance.store.failures import StoreClosed
 
 LOG: Final = logging.getLogger(__name__)
 FIRST_PAUSE: Final = 0.5

@@ -15,13 +15,14 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 from appliance.store import pragmas
 from appliance.store.clock import Clock
+from appliance.store.failures import StoreClosed
 from appliance.store.group import Committer, Job
 from appliance.store.opening import Opened, Wanted, opened
 from appliance.store.ownership import PATIENCE
 from appliance.store.reader import Moment, Pool, Reader
 from appliance.store.tables import Table
 from appliance.store.transaction import Transaction
-from appliance.store.writer import Finisher, StoreClosed, Subscribers, Writer
+from appliance.store.writer import Finisher, Subscribers, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,10 +1,20 @@
-"""What SQLite refuses, as errors that a person can act on."""
+"""What the disk, SQLite or a closed store refuse, as errors that a person can act on."""
 
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
 from appliance.errors import VuzolError
+
+
+class StoreClosed(VuzolError):
+    """The store answers no more: the process is on its way out."""
+
+    code: ClassVar[str] = "store_closed"
+    status_hint: ClassVar[int] = 503
+
+    def __init__(self) -> None:
+        super().__init__("the store is closed", next_step="try again when the node is up")
 
 
 class DiskFull(VuzolError):

@@ -60,11 +60,7 @@ class RowId(NamedTuple):
     @property
     def blob(self) -> bytes:
         """Return the 14 bytes that stand in the database and on the wire."""
-        return (
-            self.node.to_bytes(2, "big")
-            + self.epoch.to_bytes(6, "big")
-            + self.seq.to_bytes(6, "big")
-        )
+        return (self.node << 96 | self.epoch << 48 | self.seq).to_bytes(LENGTH, "big")
 
     @property
     def stream(self) -> StreamId:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
-from appliance.store.failures import translated
+from appliance.store.failures import StoreClosed, translated
 from appliance.store.ids import RowId
 from appliance.store.registry import Registry
 from appliance.store.tables import Value
@@ -90,6 +90,8 @@ class Pool:
 
     def take(self) -> sqlite3.Connection:
         """Return a connection inside a read transaction; it sees the file as it is now."""
+        if self._closed:
+            raise StoreClosed
         try:
             connection = self._free.pop()
         except IndexError:

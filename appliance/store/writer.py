@@ -13,22 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
 from appliance.errors import VuzolError
+from appliance.store.failures import StoreClosed
 from appliance.store.group import Committer, Job
 from appliance.store.numbers import HighWater, NumberNotKept
 
 Wake = Callable[[], None]
 
 logger = logging.getLogger(__name__)
-
-
-class StoreClosed(VuzolError):
-    """The store takes no more changes: the process is on its way out."""
-
-    code: ClassVar[str] = "store_closed"
-    status_hint: ClassVar[int] = 503
-
-    def __init__(self) -> None:
-        super().__init__("the store is closed", next_step="try again when the node is up")
 
 
 class WriterStuck(VuzolError):

@@ -6,9 +6,9 @@ import pytest
 
 from appliance.store.clock import FixedClock
 from appliance.store.database import Store
+from appliance.store.failures import StoreClosed
 from appliance.store.tables import Owner, Table, integer
 from appliance.store.transaction import Transaction
-from appliance.store.writer import StoreClosed
 from tests.store.checking import verify
 from tests.store.sample import TABLES, TICKET, take, value, village
 
@@ -57,6 +57,8 @@ def test_a_store_without_threads_does_the_same(tmp_path: Path, clock: FixedClock
     store.close()
     with pytest.raises(StoreClosed):
         store.write(take)
+    with pytest.raises(StoreClosed), store.read():
+        pass
 
 
 def _fails(tx: Transaction) -> None:

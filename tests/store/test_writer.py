@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from appliance.store.database import Store
-from appliance.store.failures import StoreBusy
+from appliance.store.failures import StoreBusy, StoreClosed
 from appliance.store.transaction import Transaction
-from appliance.store.writer import StoreClosed, WriterStuck
+from appliance.store.writer import WriterStuck
 from tests.store.checking import verify
 from tests.store.sample import PERSON, rows, take, value, village
 
