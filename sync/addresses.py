@@ -20,6 +20,9 @@ STRANGER_FIRST: Final = 60.0
 STRANGER_LONGEST: Final = 6 * 3600.0
 """A wrong signature keeps an address out for so many seconds, doubled each time."""
 
+CONFIGURED_LONGEST: Final = 900.0
+"""But the configured one never longer: a captive portal may have answered in its place."""
+
 CANDIDATES_KEPT: Final = 16
 """Anybody can announce anything, so the list is short and the newest stay."""
 
@@ -67,6 +70,15 @@ class AddressBook:
             tuple(one for one in self.known if one.url != url or one.configured or one.barred_until)
         )
 
+    def anew(self) -> "AddressBook":
+        """Let the configured address be tried now, whatever it did before: a person asks."""
+        return AddressBook(
+            tuple(
+                replace(one, failures=0, barred_until=0.0) if one.configured else one
+                for one in self.known
+            )
+        )
+
     def answered(self, url: str, now: float) -> "AddressBook":
         """Note a reply with the centre's signature."""
         one = self._of(url)
@@ -80,7 +92,8 @@ class AddressBook:
     def stranger(self, url: str, now: float) -> "AddressBook":
         """Note a reply that the centre has not signed: this address alone waits longer."""
         one = self._of(url)
-        wait = min(STRANGER_LONGEST, STRANGER_FIRST * 2**one.strangers)
+        longest = CONFIGURED_LONGEST if one.configured else STRANGER_LONGEST
+        wait = min(longest, STRANGER_FIRST * 2.0 ** min(one.strangers, 16))
         return self._noted(
             replace(one, strangers=one.strangers + 1, barred_until=now + wait, tried_at=now)
         )

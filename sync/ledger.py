@@ -19,6 +19,9 @@ from sync.tables import LINK
 
 LOG: Final = logging.getLogger(__name__)
 DAY_MS: Final = 24 * 3600 * 1000
+WARNS_SECONDS: Final = 3600.0
+FRESH_MS: Final = 1000
+"""A contact that was kept so lately is not written again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Ledger:
         self._counted = counted
         self._lock = threading.Lock()
         self._seen = (0, 0)
+        self._warnings: dict[str, tuple[float, str]] = {}
         self._facts, self._bytes = _read(store, centre)
 
     @property
@@ -99,16 +103,40 @@ class Ledger:
         with self._lock:
             self._facts = facts
 
+    def touch(self, address: str) -> None:
+        """Note a signed reply that nothing else is written for."""
+        with self._lock:
+            before = self._facts
+            self._facts = before.contact(address, self._store.clock.wall())
+            after = self._facts
+        just_kept = (after.contact_at or 0) - (before.contact_at or 0) < FRESH_MS
+        if not (before.up and just_kept):
+            self._keep(after)
+
+    def warn(self, kind: str, detail: str) -> None:
+        """Note what a person should know although the centre answers."""
+        with self._lock:
+            self._warnings = {**self._warnings, kind: (self._store.clock.monotonic(), detail)}
+
+    @property
+    def warnings(self) -> dict[str, str]:
+        """Return what was noted in the last hour; what persists is noted again by then."""
+        oldest = self._store.clock.monotonic() - WARNS_SECONDS
+        return {kind: told for kind, (at, told) in self._warnings.items() if at >= oldest}
+
     def fail(self, trouble: str) -> None:
         """Note that a request came to nothing; the file is written only when something changes."""
         with self._lock:
             before, self._facts = self._facts, self._facts.failed(trouble)
             after = self._facts
         if before != after:
-            try:
-                self._store.write(self.keep, after)
-            except VuzolError as error:  # a full disk must not end the agent; it is told elsewhere
-                LOG.warning("the state of the link is not kept: %s", error)
+            self._keep(after)
+
+    def _keep(self, facts: LinkFacts) -> None:
+        try:
+            self._store.write(self.keep, facts)
+        except VuzolError as error:  # a full disk must not end the agent; it is told elsewhere
+            LOG.warning("the state of the link is not kept: %s", error)
 
     def _counted_up(self) -> DayBytes:
         sent, received = self._counted()

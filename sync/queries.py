@@ -1,7 +1,7 @@
 """What the pages and the health facts of replication are read from."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from appliance.config import Member
@@ -13,11 +13,22 @@ from appliance.store.tables import Lane
 from sync.fleet import Heard, Node, state_of
 
 
-def nodes(reader: Reader, members: Iterable[Member], *, now: int, silent_after: int) -> list[Node]:
-    """Return every node that the centre knows, as it stands now."""
-    heard = {row["node"]: _heard(row) for row in reader.all("SELECT * FROM sync_node")}
+def nodes(
+    reader: Reader,
+    members: Iterable[Member],
+    *,
+    heard: Mapping[int, Heard],
+    now: int,
+    silent_after: int,
+) -> list[Node]:
+    """Return every node that the centre knows, as it stands now.
+
+    `heard` is what they said since the centre started; it is newer than what the file remembers.
+    """
+    kept = {row["node"]: _heard(row) for row in reader.all("SELECT * FROM sync_node")}
+    said = {**kept, **heard}
     return [
-        _node(reader, member, heard.get(member.number), now=now, silent_after=silent_after)
+        _node(reader, member, said.get(member.number), now=now, silent_after=silent_after)
         for member in members
     ]
 

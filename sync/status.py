@@ -3,7 +3,7 @@
 One object for each process, at a node and at the centre alike. It only tells; it decides nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from appliance.config import Config, Role
@@ -32,13 +32,15 @@ class Status:
         *,
         ledger: Ledger | None = None,
         traffic: dict[str, Traffic] | None = None,
+        heard: Callable[[], Mapping[int, fleet.Heard]] = dict,
         version: str = "",
     ) -> None:
-        """Give a `ledger` and its `traffic` by wire to a node; the centre has neither."""
+        """Give a node its `ledger` and `traffic` by wire, and the centre what it `heard`."""
         self.config = config
         self.store = store
         self.ledger = ledger
         self.traffic = traffic or {}
+        self._heard = heard
         self.version = version
         self._silent_after = fleet.silence(config.link.poll_seconds)
 
@@ -71,6 +73,7 @@ class Status:
             found = queries.nodes(
                 reader,
                 self.config.centre.nodes,
+                heard=self._heard(),
                 now=self.store.clock.wall(),
                 silent_after=self._silent_after,
             )

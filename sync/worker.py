@@ -23,7 +23,7 @@ class Desk:
     """What a worker does its work with."""
 
     collect: Callable[[Plan], Draft]
-    settle: Callable[[Answer], Settlement]
+    settle: Callable[[Wire, Answer], Settlement]
     address: Callable[[Wire], str]  # the one to try now; empty: none is known
     tell: Callable[[Event], None]
 
@@ -82,7 +82,9 @@ class Worker:
                 draft = self._desk.collect(action.plan)
                 return Collected(self._wire, action.attempt, draft)
             case Settle():
-                return Settled(self._wire, action.attempt, self._desk.settle(action.answer))
+                return Settled(
+                    self._wire, action.attempt, self._desk.settle(self._wire, action.answer)
+                )
             case Send():
                 return self._sent(generation, action)
 
