@@ -13,7 +13,7 @@ OK: Final = 200
 def is_ready(place: Place) -> bool:
     """Tell whether it is well and, if it is a village, has its staff and services already."""
     health = _asked(place, "office", "/healthz")
-    if health is None or not health.get("staff"):
+    if health is None or not health["staff"]["somebody_can_sign_in"]:
         return False
     catalogue = _asked(place, "kiosk", "/api/queue/services")
     return bool(catalogue and catalogue["services"])

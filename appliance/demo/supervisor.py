@@ -147,7 +147,7 @@ def _wait_until_ready(
         if waiting and time.monotonic() > until:
             log = folder(home, waiting[0]) / LOG
             raise ApplianceStopped(waiting[0], f"was not ready in {READY_SECONDS} s", log)
-        stop.wait(0.05 if waiting else 0)
+        stop.wait(0.1 if waiting else 0)
 
 
 def _refuse_stopped(home: Path, started: "Mapping[Place, subprocess.Popen[bytes]]") -> None:

@@ -1,0 +1,129 @@
+"""The parts of one node, put together and started in order; closed in the opposite order.
+
+    own the data      store, hashing of passwords
+    build             replication's end, context, the four surfaces
+    listen            servers and live events: from here on people are served
+    reach out         replication, sealed passwords: nobody waits for these
+
+Closing: the doors shut and what was accepted is answered, then live events, replication, hashing,
+and last the writer, with whose end the data has no owner any more.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from flask import Flask
+
+from appliance import faces
+from appliance.config import ClockSource, Config, Role
+from appliance.people import access, queries, reissue, sealing
+from appliance.people.passwords import HashingThread
+from appliance.queue.tickets_views import LAST_CONTACTS
+from appliance.rooms import TABLES
+from appliance.store.clock import SystemClock
+from appliance.store.database import Store
+from appliance.web.app import create_surface
+from appliance.web.context import Context, Truth
+from appliance.web.serving import Servers
+from appliance.web.surfaces import Surface
+from provisioning.keys import own_key
+from sync.ends import End, open_end
+
+LOG: Final = logging.getLogger(__name__)
+DATABASE: Final = "node.db"
+KEY: Final = "node.key"
+
+
+class Appliance:
+    """One running node; a context manager. Whatever fails at the start closes what was open."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._closing = ExitStack()
+        with ExitStack() as undo:
+            self._build(undo)
+            self._closing = undo.pop_all()
+
+    def _build(self, undo: ExitStack) -> None:
+        config = self.config
+        self.key = own_key(config.node.data / KEY)
+        self.store = _open_store(config)
+        undo.callback(self.store.close)
+        self.passwords = HashingThread()
+        undo.callback(self.passwords.close)
+        self.end: End = open_end(config, self.store, self.key)
+        self.context = Context(
+            config=config,
+            store=self.store,
+            clock=self.store.clock,
+            truth=self._truth,
+            passwords=self.passwords,
+            health={"replication": self.end.status.facts, "staff": self._staff},
+            metrics=(self.end.status.metrics,),
+            extras={**self.end.extras, LAST_CONTACTS: self._last_contact},
+        )
+        self.apps = self._surfaces()
+
+    def __enter__(self) -> Self:
+        with self._closing as undo:
+            if self.config.node.role is Role.CENTRE:
+                reissuer = reissue.start_reissuer(self.context, sealing.opener(self.key))
+                undo.callback(reissuer.stop)
+            undo.callback(self.end.stop)
+            self.end.start()
+            servers = Servers(self.apps, self.config)
+            undo.callback(servers.drain)
+            servers.start()
+            self._closing = undo.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self._closing.close()
+
+    def _surfaces(self) -> Mapping[Surface, Flask]:
+        more = {Surface.OFFICE: self.end.office, Surface.HUB: self.end.hub}
+        return {
+            surface: create_surface(
+                surface, self.context, (*rooms, *more.get(surface, ())), guards=(access.guard,)
+            )
+            for surface, rooms in faces.BLUEPRINTS.items()
+        }
+
+    def _truth(self) -> Truth:
+        return self.end.status.truth(staff_list_at=self._staff_list_at())
+
+    def _staff_list_at(self) -> int | None:
+        """Return when the centre last confirmed the staff list; None where it is made."""
+        ledger = self.end.status.ledger
+        return None if ledger is None else ledger.facts.contact_at
+
+    def _staff(self) -> dict[str, Any]:
+        with self.store.read() as reader:
+            somebody = bool(queries.staff_list(reader))
+        return {"list_at": self._staff_list_at(), "somebody_can_sign_in": somebody}
+
+    def _last_contact(self, node: int) -> int | None:
+        known = {one.number: one.heard for one in self.end.status.nodes()}
+        heard = known.get(node)
+        return heard.at if heard else None
+
+
+def _open_store(config: Config) -> Store:
+    node = config.node
+    return Store.open(
+        node.data / DATABASE,
+        TABLES,
+        node=node.number,
+        clock=SystemClock(trusted=config.clock.source is ClockSource.TRUSTED),
+        second_medium=Path(node.second_medium) if node.second_medium else None,
+        centre=node.role is Role.CENTRE,
+    )

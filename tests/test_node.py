@@ -1,0 +1,134 @@
+"""One node as a real process: from its start to its last answer."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from appliance import cli
+
+pytestmark = pytest.mark.xdist_group("node")
+
+SETTINGS = """
+[node]
+number = 7
+title = "Старостат села Тихе"
+role = "centre"
+data = "."
+[hromada]
+id = "t"
+name = "Громада"
+[surfaces]
+address = "127.0.0.71"
+"""
+
+
+@pytest.fixture
+def node_toml(tmp_path: Path) -> Path:
+    path = tmp_path / "node.toml"
+    path.write_text(SETTINGS, encoding="utf-8")
+    return path
+
+
+@contextmanager
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """Listen as the service manager does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(20)
+        yield listening
+
+
+@contextmanager
+def up(node_toml: Path, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "appliance", "up", "--config", str(node_toml)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environ},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_tells_the_service_manager_that_it_is_ready_alive_and_stopping(
+    tmp_path: Path, node_toml: Path
+) -> None:
+    environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "900000"}
+    with manager(tmp_path) as listening, up(node_toml, **environ) as process:
+        assert listening.recv(100) == b"READY=1"
+        with socket.create_connection(("127.0.0.71", 8080), timeout=5):
+            pass  # ready means that it answers
+        assert {listening.recv(100) for _ in range(3)} == {b"WATCHDOG=1"}
+        process.send_signal(signal.SIGTERM)
+        heard = {listening.recv(100) for _ in range(1)}
+        while b"STOPPING=1" not in heard:
+            heard.add(listening.recv(100))
+        assert process.wait(15) == cli.DONE
+
+
+def test_it_gives_its_first_answer_within_three_seconds(node_toml: Path) -> None:
+    begun = time.monotonic()
+    with up(node_toml):
+        while True:
+            try:
+                socket.create_connection(("127.0.0.71", 8081), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() - begun < 3
+                time.sleep(0.02)
+
+
+def test_a_second_owner_of_the_data_is_refused_in_one_sentence(node_toml: Path) -> None:
+    with up(node_toml) as first:
+        wait_for_port(first)
+        with up(node_toml, VUZOL_SURFACES_ADDRESS="127.0.0.72") as second:
+            assert second.wait(25) == cli.FAILED
+            assert second.stderr is not None
+            told = second.stderr.read()
+    assert re.search(rf"belongs to process {first.pid}, which kept it for 10 s; stop that", told)
+    assert told.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_is_left_running(node_toml: Path) -> None:
+    with socket.create_server(("127.0.0.71", 8082)), up(node_toml) as process:
+        assert process.wait(15) == cli.FAILED
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert "127.0.0.71:8082" in told
+    assert told.count("\n") == 1
+
+
+def test_a_key_that_others_can_read_is_refused(node_toml: Path) -> None:
+    key = node_toml.parent / "node.key"
+    key.write_text("x\n", encoding="ascii")
+    key.chmod(0o644)
+    with up(node_toml) as process:
+        assert process.wait(15) == cli.FAILED
+        assert process.stderr is not None
+        assert "lets other users read it; run: chmod 600" in process.stderr.read()
+
+
+def wait_for_port(process: "subprocess.Popen[str]") -> None:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        assert process.poll() is None
+        try:
+            socket.create_connection(("127.0.0.71", 8080), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("nobody listens")
