@@ -36,10 +36,11 @@ from appliance.web import error_pages, signed_in
 from appliance.web.context import Context, current, surface
 from appliance.web.i18n import gettext as _
 from appliance.web.safety import SAFE_METHODS, from_this_machine
-from appliance.web.surfaces import Surface, cookie_name
+from appliance.web.surfaces import Surface, cookie_is_secure, cookie_name
 
 OUTSIDE: Final = "vuzol_outside"
 DEVICE_TOUCH_MS: Final = 10 * 60 * 1000
+DEVICE_COOKIE_SECONDS: Final = 400 * 24 * 3600
 LOOPBACK: Final = "loopback"
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -153,6 +154,7 @@ def _emergency(session: Session) -> Staff:
 def guard(app: Flask) -> None:
     """Let the surface know who is asking, before any view runs."""
     app.before_request(_find_staff)
+    app.after_request(_renew_token)
 
 
 def outside(view: View) -> View:
@@ -281,10 +283,32 @@ def device_token() -> str:
     return request.cookies.get(cookie_name(Surface.KIOSK, current().store.node), "")
 
 
+def keep_token(response: Response, token: str) -> Response:
+    """Give a device its token, for as long as a browser keeps any."""
+    config = current().config
+    response.set_cookie(
+        cookie_name(Surface.KIOSK, config.node.number),
+        token,
+        max_age=DEVICE_COOKIE_SECONDS,
+        httponly=True,
+        samesite="Strict",
+        secure=cookie_is_secure(config, Surface.KIOSK),
+    )
+    return response
+
+
+def _renew_token(response: Response) -> Response:
+    """Let a display that nobody touches for years keep its token."""
+    token = g.get("vuzol_renewed")
+    return response if token is None else keep_token(response, token)
+
+
 def _find_device() -> Device | None:
     token = device_token()
     found = _paired(current(), token) if token else None
     if found is not None:
+        if _is_due(found, current()):
+            g.vuzol_renewed = token
         return Device(found.id, found.kind, found.name)
     return Device(LOOPBACK, None, LOOPBACK) if from_this_machine() else None
 
@@ -292,10 +316,14 @@ def _find_device() -> Device | None:
 def _paired(context: Context, token: str) -> PairedDevice | None:
     with context.store.read() as reader:
         found = queries.device_by_token(reader, token_hash(token))
-    now = context.clock.wall()
-    if found is not None and abs(now - (found.seen_at or 0)) >= DEVICE_TOUCH_MS:
+    if found is not None and _is_due(found, context):
         context.store.write(entrance.touch_device, found.id)
     return found
+
+
+def _is_due(found: PairedDevice, context: Context) -> bool:
+    """Tell whether it is time to note that the device is there; each note wears the card."""
+    return abs(context.clock.wall() - (found.seen_at or 0)) >= DEVICE_TOUCH_MS
 
 
 def device_of(context: Context, cookies: Mapping[str, str]) -> PairedDevice | None:

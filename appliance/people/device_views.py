@@ -9,6 +9,7 @@ from appliance.errors import VuzolError
 from appliance.people import entrance, queries
 from appliance.people.access import (
     device_token,
+    keep_token,
     moment,
     require_staff,
     requires,
@@ -24,7 +25,6 @@ from appliance.people.model import (
     secret_letters,
 )
 from appliance.people.pages import (
-    DEVICE_COOKIE_SECONDS,
     FormErrors,
     device_pages,
     field,
@@ -32,7 +32,6 @@ from appliance.people.pages import (
 )
 from appliance.people.wording import KINDS, sentence
 from appliance.web.context import current
-from appliance.web.surfaces import Surface, cookie_is_secure, cookie_name
 
 DIGITS: Final = 6
 DRAWS: Final = 5
@@ -111,7 +110,7 @@ def pair_page() -> Response:
         waiting = None
     page = render_template("people/pair.html", found=found, waiting=waiting, kinds=KINDS)
     response = make_response(page)
-    return _with_token(response, token) if found is not None else response
+    return keep_token(response, token) if found is not None else response
 
 
 @kiosk.post("/pair")
@@ -129,17 +128,4 @@ def ask_pairing() -> Response:
         codes=codes,
         now=moment(current()),
     )
-    return _with_token(make_response(redirect(url_for("people_kiosk.pair_page"), 303)), token)
-
-
-def _with_token(response: Response, token: str) -> Response:
-    config = current().config
-    response.set_cookie(
-        cookie_name(Surface.KIOSK, config.node.number),
-        token,
-        max_age=DEVICE_COOKIE_SECONDS,
-        httponly=True,
-        samesite="Strict",
-        secure=cookie_is_secure(config, Surface.KIOSK),
-    )
-    return response
+    return keep_token(make_response(redirect(url_for("people_kiosk.pair_page"), 303)), token)

@@ -19,7 +19,6 @@ from appliance.web.safety import clean_text
 from appliance.web.surfaces import Surface, cookie_is_secure, cookie_name
 
 HOME: Final = "/"
-DEVICE_COOKIE_SECONDS: Final = 400 * 24 * 3600  # as long as a browser keeps any
 LONGEST_PATH: Final = 500
 
 office = Blueprint("people_office", __name__, template_folder="templates")

@@ -185,3 +185,15 @@ def test_the_token_of_a_device_opens_no_office(
     assert cookie is not None
     office.set_cookie("vuzol_office_s01", cookie.value)
     assert office.get("/devices").status_code == 302
+
+
+def test_a_device_in_use_keeps_its_token_for_years(
+    hall: FlaskClient, technician: FlaskClient, clock: FixedClock
+) -> None:
+    pair(technician, shown_code(hall))
+    assert COOKIE in hall.get("/api/me").headers.get("Set-Cookie", "")
+    assert "Set-Cookie" not in hall.get("/api/me").headers  # nor is the card written each time
+    clock.advance(3600)
+    renewed = hall.get("/api/me").headers.get("Set-Cookie", "")
+    assert COOKIE in renewed
+    assert "Max-Age=34560000" in renewed
