@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from appliance.errors import VuzolError
 from appliance.people import audit
 from appliance.queue.model import PREFIXES, Purpose, ServiceState
-from appliance.queue.tables import CATEGORIES, SERVICES, Record
+from appliance.queue.tables import CATEGORIES, SERVICES, Record, tell
 from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.store.transaction import Transaction
@@ -171,7 +171,7 @@ def categories(reader: Reader) -> list[Category]:
 def add_service(tx: Transaction, described: Described, *, scope: str, actor: str) -> RowId:
     """Offer one more service, at one office or at all; the centre alone can."""
     added = tx.insert(SERVICES, _columns(described), scope=scope)
-    tx.announce("queue")
+    tell(tx, tx.node)
     audit.record(tx, actor=actor, action="queue.add_service", subject=added, facts={"scope": scope})
     return added
 
@@ -180,7 +180,7 @@ def change_service(tx: Transaction, service_id: RowId, described: Described, *, 
     """Describe a service anew: open it, close it, retire it. Raise `ServiceUnknown`."""
     if not tx.update_where(SERVICES, {"id": service_id}, _columns(described)):
         raise ServiceUnknown
-    tx.announce("queue")
+    tell(tx, tx.node)
     audit.record(
         tx,
         actor=actor,

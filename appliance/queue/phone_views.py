@@ -21,6 +21,24 @@ room: Final = Blueprint("queue_phone", "appliance.queue", template_folder="templ
 REFRESH_SECONDS: Final = 30
 
 
+@room.get("/")
+def hall() -> str:
+    """Show what the hall display shows, to who opens the appliance without a ticket."""
+    at = here.office().number
+    with current().store.read() as reader:
+        values = {
+            "calls": queries.last_calls(reader, at),
+            "waiting": queries.count_waiting(reader, at),
+            "open_counters": [str(one.n) for one in queries.is_open(queries.counters(reader, at))],
+        }
+    live = request.headers.get("X-Fragment") == "1"
+    return render_template(
+        "queue/phone_hall_card.html" if live else "queue/phone_hall.html",
+        refresh_seconds=REFRESH_SECONDS,
+        **values,
+    )
+
+
 @room.get("/t/<ticket_id>")
 def ticket(ticket_id: str) -> str:
     """Show how the ticket stands."""

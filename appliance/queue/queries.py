@@ -126,6 +126,9 @@ def waiting(reader: Reader, office: int, *, at_most: int = 500) -> list[Ticket]:
 
 def count_waiting(reader: Reader, office: int) -> int:
     """Count who waits at the office, whatever day they came."""
+    if office == reader.node:
+        kept = reader.value("SELECT waiting FROM queue_news WHERE office = :office", office=office)
+        return int(kept or 0)
     counted: int = reader.value(
         "SELECT count(*) FROM queue_current WHERE office = :office AND state = :waiting",
         office=office,
@@ -134,18 +137,24 @@ def count_waiting(reader: Reader, office: int) -> int:
     return counted
 
 
+def news(reader: Reader, office: int) -> int:
+    """Return the number of the last change that a page of this office shows."""
+    number = reader.value("SELECT news FROM queue_news WHERE office = :office", office=office)
+    return int(number or 0)
+
+
 def people_ahead(reader: Reader, of: Ticket) -> int:
     """Count who will be called before this ticket; 0 when it waits no longer."""
     if of.state is not State.WAITING:
         return 0
-    counted: int = reader.value(
+    behind = reader.value(  # who has just come is last: nobody is counted one by one
         """SELECT count(*) FROM queue_current
-           WHERE office = :office AND state = :waiting AND place < :place""",
+           WHERE office = :office AND state = :waiting AND place >= :place""",
         office=of.office,
         waiting=State.WAITING,
         place=of.place,
     )
-    return counted
+    return count_waiting(reader, of.office) - int(behind)
 
 
 def at_counter(reader: Reader, office: int, n: int) -> Ticket | None:

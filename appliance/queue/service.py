@@ -13,12 +13,10 @@ from appliance.people import audit
 from appliance.queue import catalogue, model, queries, service_day
 from appliance.queue.model import CounterState, Event, Purpose, Ticket
 from appliance.queue.service_day import ClockTrust, ServiceDay
-from appliance.queue.tables import COUNTERS, DAYS, EVENTS, TICKETS
+from appliance.queue.tables import COUNTERS, DAYS, EVENTS, TICKETS, tell
 from appliance.store.clock import ClockQuality
 from appliance.store.ids import RowId
 from appliance.store.transaction import Transaction
-
-TOPIC = "queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +223,6 @@ def take_ticket(
             "taken_at": tx.now,
         },
     )
-    tx.announce(TOPIC)
     return queries.ticket(tx, ticket_id)
 
 
@@ -350,7 +347,6 @@ def _move(
             "at": move.at,
         },
     )
-    tx.announce(TOPIC)
     return queries.ticket(tx, ticket.id)
 
 
@@ -364,7 +360,7 @@ def _seat(tx: Transaction, office: Office, who: Operator, state: CounterState) -
     }
     if not tx.update_where(COUNTERS, key, seated):
         tx.insert(COUNTERS, key | seated)
-    tx.announce(TOPIC)
+    tell(tx, office.number)
 
 
 def _audited(tx: Transaction, who: Operator, action: str, subject: str, **facts: int | str) -> None:

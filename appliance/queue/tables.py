@@ -28,10 +28,12 @@ Record = Row | sqlite3.Row
 
 def _waits(tx: Transaction, ticket: Row) -> None:
     """Give a ticket that has just arrived its place; one that came before keeps what it has."""
-    if tx.value("SELECT 1 FROM queue_current WHERE ticket = :id", id=ticket["id"]):
+    known_here = "SELECT 1 FROM queue_current WHERE ticket = :id"
+    if not ticket["own"] and tx.value(known_here, id=ticket["id"]):
         return
     known = {name: ticket[name] for name in ("office", "day")}
     tx.add(CURRENT, {"ticket": ticket["id"], **known, **_columns(Standing())})
+    tell(tx, ticket["office"], waiting=+1)
 
 
 def _moves(tx: Transaction, event: Row) -> None:
@@ -43,9 +45,25 @@ def _moves(tx: Transaction, event: Row) -> None:
     if move.step <= known.step:
         return
     tx.update_where(CURRENT, {"place": row["place"]}, _columns(model.folded(known, move)))
-    if row["office"] == tx.node and move.after is State.CALLED:
+    news = tell(tx, row["office"], waiting=-1 if known.state is State.WAITING else 0)
+    if news and move.after is State.CALLED:
         told = {"ticket": event["ticket"], "counter": move.counter, "at": move.at}
-        tx.add(CALLS, {**told, "office": row["office"]})
+        tx.add(CALLS, {**told, "call": news, "office": row["office"]})
+
+
+def tell(tx: Transaction, office: int, *, waiting: int = 0) -> int:
+    """Wake who watches the queue of this office; return the number of the news.
+
+    `waiting` is how many more wait now: the sum is kept, so that no page counts people one by one.
+    Nobody watches another office from here, so of it there is no news: 0.
+    """
+    if office != tx.node:
+        return 0
+    known = tx.one("SELECT news, waiting FROM queue_news WHERE office = :office", office=office)
+    news, before = (known["news"], known["waiting"]) if known else (0, 0)
+    tx.put(NEWS, {"office": office, "news": news + 1, "waiting": before + waiting})
+    tx.announce("queue")
+    return int(news) + 1
 
 
 def standing_of(row: Record) -> Standing:
@@ -216,7 +234,7 @@ CALLS: Final = Table(
     owner=Owner.LOCAL,
     key=("call",),
     columns=(
-        integer("call"),  # order of calls in this file; a display asks for what came after one
+        integer("call"),  # number of the news; a display asks for what came after one
         blob("ticket"),
         integer("office"),
         integer("counter"),
@@ -225,4 +243,15 @@ CALLS: Final = Table(
     indexes=(("office", "call"),),
 )
 
-TABLES: Final = (SERVICES, CATEGORIES, DAYS, TICKETS, EVENTS, COUNTERS, CURRENT, CALLS)
+NEWS: Final = Table(
+    "queue_news",
+    owner=Owner.LOCAL,
+    key=("office",),
+    columns=(
+        integer("office"),
+        integer("news"),  # grows with each change that a page shows; the id of a live event
+        integer("waiting", check="waiting >= 0"),
+    ),
+)
+
+TABLES: Final = (SERVICES, CATEGORIES, DAYS, TICKETS, EVENTS, COUNTERS, CURRENT, CALLS, NEWS)

@@ -528,3 +528,17 @@ def test_the_closing_of_a_day_is_in_the_trail(office: Office, clock: FixedClock)
         row = reader.one("SELECT facts FROM people_audit WHERE action = 'queue.close_past_days'")
     assert row is not None
     assert row["facts"] == '{"tickets": 1}'
+
+
+def test_a_phone_without_a_ticket_sees_what_the_hall_sees(
+    phone: FlaskClient, office: Office
+) -> None:
+    assert "Ще нікого не викликали" in text(phone.get("/"))
+    office.open(OKSANA)
+    office.take()
+    office.take()
+    office.call()
+    page = text(phone.get("/"))
+    assert "Чекають 1 людина" in page
+    assert "Працюють вікна 1" in page
+    assert "А-001 вікно 1 о 09:00" in page

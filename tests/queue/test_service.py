@@ -1,11 +1,16 @@
 """The verbs of the queue against a real store."""
 
 import threading
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from appliance.errors import VuzolError
 from appliance.people import audit
 from appliance.queue import catalogue, queries, service
 from appliance.queue.catalogue import BadPrefix, NoPurpose, ServiceUnknown
@@ -27,7 +32,17 @@ from appliance.store.clock import ClockQuality, FixedClock
 from appliance.store.database import Store
 from appliance.store.ids import RowId
 from appliance.store.transaction import Transaction
-from tests.queue.office import HERE, NUMBER, OKSANA, PETRO, TABLES, Office, described, moment
+from tests.queue.office import (
+    HERE,
+    NUMBER,
+    OKSANA,
+    PETRO,
+    TABLES,
+    Office,
+    described,
+    furnished,
+    moment,
+)
 
 LOST = RowId(9, 9, 9)
 
@@ -462,3 +477,32 @@ def test_a_retired_service_is_not_offered_and_old_tickets_still_name_it(office: 
         assert catalogue.service_names(reader)[taken.service].name("en") == "Довідка або витяг (en)"
     with pytest.raises(ServiceClosed):
         office.take()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.sampled_from(["take", "call", "cancel", "night", *Event]), max_size=25))
+def test_the_number_of_those_who_wait_is_kept_right(happening: list[str]) -> None:
+    clock = FixedClock(moment(2026, 11, 17, 9, 0))
+    with TemporaryDirectory() as folder, furnished(Path(folder) / "node.db", clock) as office:
+        office.open(OKSANA)
+        for step in happening:
+            with suppress(VuzolError):
+                if step == "take":
+                    office.take()
+                elif step == "call":
+                    office.call()
+                elif step == "cancel":
+                    with office.store.read() as reader:
+                        last = queries.waiting(reader, NUMBER)[-1:]
+                    for one in last:
+                        office.store.write(service.cancel_by_visitor, one.id)
+                elif step == "night":
+                    clock.advance(24 * 3600)
+                    office.store.write(service.close_past_days, HERE, OKSANA)
+                else:
+                    office.advance(Event(step))
+        with office.store.read() as reader:
+            waiting = queries.waiting(reader, NUMBER)
+            assert queries.count_waiting(reader, NUMBER) == len(waiting)
+            ahead = [queries.people_ahead(reader, one) for one in waiting]
+        assert ahead == list(range(len(waiting)))
