@@ -4,8 +4,9 @@
 does. Both are what it signed, never what we hope.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
 from appliance.errors import VuzolError
@@ -229,7 +230,8 @@ def _page(reader: Reader, stream: StreamId, lane: Lane, after: int) -> Sequence[
         after=after,
         page=PAGE,
     )
-    page = [
+    bodies = _bodies_elsewhere(reader, rows)
+    return [
         Entry(
             lane_seq=row["lane_seq"],
             seq=row["seq"],
@@ -239,38 +241,36 @@ def _page(reader: Reader, stream: StreamId, lane: Lane, after: int) -> Sequence[
             key=row["key"],
             schema=row["schema"],
             hlc=row["hlc"],
-            body=row["body"],
+            body=bodies.get(row["seq"], row["body"]),
             salt=row["salt"],
             commitment=row["commitment"],
             chain=row["chain"],
         )
         for row in rows
     ]
-    names = {entry.table for entry in page}
-    for table in (reader.tables[name] for name in sorted(names) if name in reader.tables):
-        if table.append_only:
-            page = _with_bodies(reader, table, page)
-    return page
 
 
-def _with_bodies(reader: Reader, table: Table, page: Sequence[Entry]) -> list[Entry]:
-    """Fill in the bodies that stand in the table's rows alone."""
-    bodies = _bodies(reader, table, [entry for entry in page if _elsewhere(entry, table)])
-    return [
-        replace(entry, body=bodies[entry.key]) if _elsewhere(entry, table) else entry
-        for entry in page
-    ]
-
-
-def _elsewhere(entry: Entry, table: Table) -> bool:
-    return entry.table == table.name and entry.op is Op.INSERT and entry.body is None
-
-
-def _bodies(reader: Reader, table: Table, asked: Iterable[Entry]) -> dict[bytes, bytes]:
-    schemas = {entry.key: entry.schema for entry in asked}
-    places = ", ".join(f"x'{key.hex()}'" for key in schemas)
-    rows = reader.all(f"SELECT * FROM {table.name} WHERE id IN ({places})")
+def _bodies_elsewhere(reader: Reader, rows: Sequence[sqlite3.Row]) -> dict[int, bytes]:
+    """Return by entry number the bodies that stand in the rows of append-only tables alone."""
+    wanted: dict[str, dict[bytes, sqlite3.Row]] = {}
+    for row in rows:
+        if row["body"] is None and row["op"] == Op.INSERT and row["tbl"] in reader.tables:
+            wanted.setdefault(row["tbl"], {})[row["key"]] = row
     return {
-        row["id"]: encode_row([row[c.name] for c in table.columns if c.since <= schemas[row["id"]]])
-        for row in rows
+        seq: body
+        for name, asked in wanted.items()
+        for seq, body in _bodies(reader, reader.tables[name], asked)
     }
+
+
+def _bodies(
+    reader: Reader, table: Table, asked: Mapping[bytes, sqlite3.Row]
+) -> Iterator[tuple[int, bytes]]:
+    names = {
+        schema: [column.name for column in table.columns if column.since <= schema]
+        for schema in {row["schema"] for row in asked.values()}
+    }
+    keys = ", ".join(f"x'{key.hex()}'" for key in asked)
+    for born in reader.all(f"SELECT * FROM {table.name} WHERE id IN ({keys})"):
+        row = asked[born["id"]]
+        yield row["seq"], encode_row([born[name] for name in names[row["schema"]]])
