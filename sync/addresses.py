@@ -18,10 +18,10 @@ CONFIGURED_AGAIN: Final = 120.0
 
 STRANGER_FIRST: Final = 60.0
 STRANGER_LONGEST: Final = 6 * 3600.0
-"""A wrong signature keeps an address out for so many seconds, doubled each time."""
+"""A wrong signature keeps a candidate out for so many seconds, doubled each time."""
 
-CONFIGURED_LONGEST: Final = 900.0
-"""But the configured one never longer: a captive portal may have answered in its place."""
+FORGIVEN: Final = 2
+"""So many in a row are forgiven to a candidate that has proved itself: a bit may turn."""
 
 CANDIDATES_KEPT: Final = 16
 """Anybody can announce anything, so the list is short and the newest stay."""
@@ -36,6 +36,7 @@ class Address:
     failures: int = 0  # in a row
     tried_at: float = 0.0
     strangers: int = 0  # wrong signatures in a row
+    proven: bool = False  # the centre has signed a reply from there
     barred_until: float = 0.0
 
 
@@ -73,16 +74,14 @@ class AddressBook:
     def anew(self) -> "AddressBook":
         """Let the configured address be tried now, whatever it did before: a person asks."""
         return AddressBook(
-            tuple(
-                replace(one, failures=0, barred_until=0.0) if one.configured else one
-                for one in self.known
-            )
+            tuple(replace(one, failures=0) if one.configured else one for one in self.known)
         )
 
     def answered(self, url: str, now: float) -> "AddressBook":
         """Note a reply with the centre's signature."""
         one = self._of(url)
-        return self._noted(replace(one, failures=0, strangers=0, barred_until=0.0, tried_at=now))
+        fresh = Address(one.url, configured=one.configured, proven=True)
+        return self._noted(replace(fresh, tried_at=now))
 
     def silent(self, url: str, now: float) -> "AddressBook":
         """Note that no reply came."""
@@ -90,13 +89,16 @@ class AddressBook:
         return self._noted(replace(one, failures=one.failures + 1, tried_at=now))
 
     def stranger(self, url: str, now: float) -> "AddressBook":
-        """Note a reply that the centre has not signed: this address alone waits longer."""
+        """Note a reply that the centre has not signed: this candidate alone waits longer.
+
+        The configured address only makes room for candidates, as if it had been silent: a captive
+        portal may answer in its place, and be gone in a minute.
+        """
         one = self._of(url)
-        longest = CONFIGURED_LONGEST if one.configured else STRANGER_LONGEST
-        wait = min(longest, STRANGER_FIRST * 2.0 ** min(one.strangers, 16))
-        return self._noted(
-            replace(one, strangers=one.strangers + 1, barred_until=now + wait, tried_at=now)
-        )
+        forgiven = one.configured or (one.proven and one.strangers < FORGIVEN)
+        wait = min(STRANGER_LONGEST, STRANGER_FIRST * 2.0 ** min(one.strangers, 16))
+        changed = replace(one, strangers=one.strangers + 1, failures=one.failures + 1, tried_at=now)
+        return self._noted(changed if forgiven else replace(changed, barred_until=now + wait))
 
     def _of(self, url: str) -> Address:
         return next((one for one in self.known if one.url == url), Address(url))

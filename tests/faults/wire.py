@@ -57,6 +57,10 @@ class BadWire:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def harm(self, harms: Sequence[Harm]) -> None:
+        """Do these harms from now on."""
+        self._harms = list(harms)
+
     def heal(self) -> None:
         """Do no more harm, and restore the wire."""
         self._harms = [Harm.NONE]

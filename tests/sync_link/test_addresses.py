@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from sync.addresses import (
     CANDIDATES_KEPT,
     CONFIGURED_AGAIN,
+    FORGIVEN,
     SILENT_AFTER,
     STRANGER_FIRST,
     STRANGER_LONGEST,
@@ -46,11 +47,28 @@ def test_stranger_is_left_alone_longer_each_time_and_no_other_address_suffers() 
     assert book.choose(STRANGER_FIRST - 1) == FAR
     assert book.choose(STRANGER_FIRST) == NEAR
     again = book.stranger(NEAR, STRANGER_FIRST)
+    again = again.silent(FAR, STRANGER_FIRST * 2)
     assert again.choose(STRANGER_FIRST * 3 - 1) == FAR
     assert again.choose(STRANGER_FIRST * 3) == NEAR
     for turn in range(40):
         again = again.stranger(NEAR, float(turn))
     assert again.choose(39 + STRANGER_LONGEST) == NEAR
+
+
+def test_configured_address_that_a_portal_answers_for_is_tried_on() -> None:
+    book = AddressBook.of(CENTRE)
+    for turn in range(40):
+        book = book.stranger(CENTRE, float(turn))
+        assert book.choose(float(turn)) == CENTRE
+    assert book.found(NEAR).choose(41) == NEAR
+
+
+def test_candidate_that_has_proved_itself_is_forgiven_a_turned_bit() -> None:
+    book = AddressBook.of("").found(NEAR).answered(NEAR, 0)
+    for _ in range(FORGIVEN):
+        book = book.stranger(NEAR, 1)
+        assert book.choose(1) == NEAR
+    assert book.stranger(NEAR, 1).choose(1) == ""
 
 
 def test_stranger_that_signs_off_and_on_again_stays_barred() -> None:
