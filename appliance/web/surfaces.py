@@ -31,24 +31,24 @@ class Facing:
     """What one surface may take from the machine, and what its pages look like."""
 
     threads: int
-    body_limit: int  # bytes of a request's body
-    body_seconds: int  # how long a whole request may take to arrive
     layout: str  # the template that its error pages stand in; empty: it speaks JSON only
-    named_hosts_only: bool  # refuse a Host that a stranger's domain name could have been bent to
+    named_hosts_only: bool = True  # refuse a Host that a stranger's name could have been bent to
+    body_limit: int = 64 * KIBIBYTE  # bytes of a request's body
+    body_seconds: int = 30  # how long a whole request may take to arrive
 
 
 FACINGS: Final[Mapping[Surface, Facing]] = {
-    Surface.OFFICE: Facing(
-        threads=8, body_limit=64 * KIBIBYTE, body_seconds=30, layout="base_office.html", named_hosts_only=True
-    ),
-    Surface.KIOSK: Facing(
-        threads=4, body_limit=64 * KIBIBYTE, body_seconds=30, layout="base_kiosk.html", named_hosts_only=True
-    ),
+    Surface.OFFICE: Facing(threads=8, layout="base_office.html"),
+    Surface.KIOSK: Facing(threads=4, layout="base_kiosk.html"),
     Surface.GUEST: Facing(  # a captive portal answers to every name
-        threads=4, body_limit=64 * KIBIBYTE, body_seconds=30, layout="base_guest.html", named_hosts_only=False
+        threads=4, layout="base_guest.html", named_hosts_only=False
     ),
-    Surface.HUB: Facing(  # nodes call it by any name; every request there is signed
-        threads=4, body_limit=2048 * KIBIBYTE, body_seconds=300, layout="", named_hosts_only=False
+    Surface.HUB: Facing(  # nodes call it by any name, over thin links; each request is signed
+        threads=4,
+        layout="",
+        named_hosts_only=False,
+        body_limit=2048 * KIBIBYTE,
+        body_seconds=300,
     ),
 }
 
