@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.parser import HTTPRequestParser  # type: ignore[import-untyped]
+from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from sync.hub import PREFIX, SLIP, Hub
 from sync.receiver import Knock, Refused, Response
@@ -23,15 +24,17 @@ class Server(Protocol):
 
 
 def install(server: Server, hub: Hub) -> None:
-    """Put the door before each request that the server gets."""
-    server.channel_class = partial(Channel, hub)
+    """Put the door before each request; the connections stay what they were besides."""
+    server.channel_class = type("HubChannel", (Gated, server.channel_class), {"hub": hub})
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
+class Gated(HTTPChannel):  # type: ignore[misc]
     """One connection to the hub."""
 
-    def __init__(self, hub: Hub, *args: object, **given: object) -> None:
-        self.hub = hub
+    hub: Hub
+    error_task_class = ErrorTask  # it tells what `TurnedAway` says, and nothing else
+
+    def __init__(self, *args: object, **given: object) -> None:
         self.slips: set[str] = set()
         super().__init__(*args, **given)
         self.parser_class = partial(Head, self)
@@ -51,7 +54,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 class Head(HTTPRequestParser):  # type: ignore[misc]
     """A request that is judged as soon as its head is here."""
 
-    def __init__(self, channel: Channel, adj: object) -> None:
+    def __init__(self, channel: Gated, adj: object) -> None:
         self._channel = channel
         super().__init__(adj)
 
