@@ -10,8 +10,12 @@ from flask import Blueprint
 
 from appliance import front_door
 from appliance.people import views as people
+from appliance.queue import live as queue_live
 from appliance.queue import views as queue
+from appliance.web.context import Context
 from appliance.web.surfaces import Surface
+from appliance.web.topics import Topic
+from sync import live as sync_live
 from sync import views as sync
 
 BLUEPRINTS: Final[Mapping[Surface, Sequence[Blueprint]]] = {
@@ -20,3 +24,11 @@ BLUEPRINTS: Final[Mapping[Surface, Sequence[Blueprint]]] = {
     Surface.GUEST: queue.GUEST,
     Surface.HUB: (),  # the centre adds its hub, which holds the keys
 }
+
+
+def topics(context: Context) -> Mapping[Surface, Sequence[Topic]]:
+    """Return what each surface may listen to."""
+    return {
+        Surface.OFFICE: (*queue_live.topics(context), *sync_live.topics(context)),
+        Surface.KIOSK: queue_live.topics(context),
+    }

@@ -29,6 +29,7 @@ from appliance.store.database import Store
 from appliance.web.app import create_surface
 from appliance.web.context import Context, Truth
 from appliance.web.serving import Servers
+from appliance.web.sse import EventServers
 from appliance.web.surfaces import Surface
 from provisioning.keys import own_key
 from sync.ends import End, open_end
@@ -74,10 +75,13 @@ class Appliance:
                 reissuer = reissue.start_reissuer(self.context, sealing.opener(self.key))
                 undo.callback(reissuer.stop)
             undo.callback(self.end.stop)
-            self.end.start()
+            events = EventServers(faces.topics(self.context), self.config, self.store)
             servers = Servers(self.apps, self.config)
-            undo.callback(servers.drain)
+            events.start()
+            undo.callback(events.stop)
             servers.start()
+            undo.callback(servers.drain)
+            self.end.start()
             self._closing = undo.pop_all()
         return self
 
