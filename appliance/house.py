@@ -77,6 +77,7 @@ class Appliance:
             undo.callback(self.end.stop)
             events = EventServers(faces.topics(self.context), self.config, self.store)
             servers = Servers(self.apps, self.config)
+            self.end.guard(servers.door(Surface.HUB))
             events.start()
             undo.callback(events.stop)
             servers.start()

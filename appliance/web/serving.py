@@ -162,22 +162,22 @@ class Server:
             clear_untrusted_proxy_headers=False,
         )
         try:
-            self._door = _Door(app, map=self._map, dispatcher=self._dispatcher, adj=settings)
+            self.door = _Door(app, map=self._map, dispatcher=self._dispatcher, adj=settings)
         except OSError as error:
             raise PortTaken(surface, host, port, error.strerror or str(error)) from error
-        self._door.body_seconds = float(facing.body_seconds)
+        self.door.body_seconds = float(facing.body_seconds)
         self._dispatcher.set_thread_count(facing.threads)
         self._thread = threading.Thread(target=self._run, name=f"web-{surface}", daemon=True)
 
     @property
     def port(self) -> int:
         """Return the port that it really listens on."""
-        return int(self._door.effective_port)
+        return int(self.door.effective_port)
 
     @property
     def connections(self) -> int:
         """Return how many connections are open."""
-        return len(self._door.active_channels)
+        return len(self.door.active_channels)
 
     def start(self) -> None:
         """Begin to answer."""
@@ -187,7 +187,7 @@ class Server:
         """Ask it to drain; `join` waits until it has."""
         self._until = time.monotonic() + seconds
         self._stopping.set()
-        self._door.pull_trigger()
+        self.door.pull_trigger()
 
     def join(self) -> None:
         """Wait until what was accepted is answered, or the time for it is over."""
@@ -204,7 +204,7 @@ class Server:
         wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
 
     def _drain(self) -> None:
-        door = self._door
+        door = self.door
         door.draining = True
         door.accept_waiting()
         door.accepting = False
@@ -234,6 +234,10 @@ class Servers:
                 taken.start()
                 taken.stop(0)
             raise
+
+    def door(self, surface: Surface) -> _Door:
+        """Return where a surface takes connections in, for what judges them by their heads."""
+        return next(one.door for one in self._servers if one.surface is surface)
 
     def start(self) -> None:
         """Begin to answer on every surface."""
