@@ -1,0 +1,49 @@
+"""A real hromada and a real browser: headless Chromium of Debian, driven over its own protocol."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.demonstration import Demonstration, demonstration
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update")  # fmt: skip
+FIRST = "127.0.0.61"
+SHOTS = Path("build/screenshots")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("needs the Debian package chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Demonstration]:
+    with demonstration(FIRST) as started:
+        yield started
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a picture of the page, for people to look at."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def assert_accessible(page: Page) -> None:
+    """Assert that axe-core finds nothing: WCAG 2.2 A and AA, and its best practices."""
+    found = Axe().run(page)
+    told = [
+        f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']]}"
+        for one in found.response["violations"]
+    ]
+    assert not told, f"{page.url}\n" + "\n".join(told)

@@ -1,0 +1,206 @@
+"""The whole story in a browser: a ticket, a call, a cut link, and the centre that has each once."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.conftest import assert_accessible, shot
+from tests.demonstration import Appliance, Demonstration, eventually
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+KIOSK, DISPLAY, OFFICE = (1280, 800), (1920, 1080), (1440, 900)
+SECONDS = 20_000
+
+
+@pytest.fixture
+def person(browser: Browser) -> Iterator[BrowserContext]:
+    """One browser, in which somebody may be signed in at all appliances at once."""
+    context = browser.new_context(locale="uk-UA")
+    context.set_default_timeout(SECONDS)
+    yield context
+    context.close()
+
+
+def opened(context: BrowserContext, address: str, size: tuple[int, int]) -> Page:
+    page = context.new_page()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(address)
+    return page
+
+
+def take_a_ticket(kiosk: Page, village: Appliance, picture: str = "") -> str:
+    """Tap a service and a purpose; return the number on the screen."""
+    kiosk.goto(village.url("kiosk", "/"))
+    kiosk.locator("button[name=service]").first.click()
+    if picture:
+        shot(kiosk, f"{picture}-purpose")
+        assert_accessible(kiosk)
+    kiosk.locator("form#take button[name=purpose]").first.click()
+    expect(kiosk).to_have_url(re.compile(r"/tickets/s02-"))
+    number = re.search(r"\w-\d{3}", kiosk.title())
+    assert number is not None, kiosk.title()
+    return number[0]
+
+
+def signed_in(context: BrowserContext, at: Appliance) -> Page:
+    page = opened(context, at.url("office", "/sign-in"), OFFICE)
+    page.get_by_label("Логін").fill(at.told["sign_in"]["login"])
+    page.get_by_label("Пароль").fill(at.told["sign_in"]["password"])
+    page.keyboard.press("Enter")
+    expect(page.locator(".vz-nav")).to_be_visible()
+    return page
+
+
+def test_a_village_receives_people_with_the_link_down_and_the_centre_has_each_ticket_once(
+    running: Demonstration, person: BrowserContext
+) -> None:
+    centre, village, _ = running.appliances
+    eventually(lambda: village.ask("kiosk", "/api/queue/services")[1].get("services"))
+
+    # A visitor takes a ticket; the hall display stands beside the kiosk.
+    display = opened(person, village.url("kiosk", "/display"), DISPLAY)
+    kiosk = opened(person, village.url("kiosk", "/"), KIOSK)
+    shot(kiosk, "kiosk")
+    assert_accessible(kiosk)
+    first = take_a_ticket(kiosk, village, "kiosk")
+    shot(kiosk, "kiosk-ticket")
+    assert_accessible(kiosk)
+    expect(display.get_by_text("1 людина")).to_be_visible()
+
+    # The operator calls it, by keyboard alone.
+    console = signed_in(person, village)
+    console.goto(village.url("office", "/queue"))
+    assert_accessible(console)
+    console.get_by_role("button", name="Відкрити вікно 1").focus()
+    console.keyboard.press("Enter")
+    expect(console.get_by_role("button", name=re.compile(first))).to_be_visible()
+    console.keyboard.press("F8")
+    expect(console.get_by_role("heading", name="Викликано, ще не підійшли")).to_be_visible()
+    expect(display.locator(".dz-no")).to_have_text(first)
+    shot(display, "display")
+    assert_accessible(display)
+
+    # The link is cut; all of it goes on.
+    eventually(lambda: village.unsent() == 0)
+    village.link(up=False)
+    second, third = (take_a_ticket(kiosk, village) for _ in range(2))
+    assert len({first, second, third}) == 3
+    console.keyboard.press("F8")  # begins with the first
+    expect(console.get_by_role("heading", name="Зараз приймаєте")).to_be_visible()
+    console.keyboard.press("F8")  # finishes, and calls the second
+    expect(display.locator(".dz-no")).to_have_text(second)
+    console.reload()
+    expect(console.get_by_text(re.compile("Ще не передано до центру"))).to_be_visible()
+    shot(console, "console-link-down")
+    assert_accessible(console)
+    expect(console.locator(".vz-truth--down")).to_be_visible()
+
+    # The link returns; the centre shows every ticket exactly once.
+    village.link(up=True)
+    eventually(lambda: village.unsent() == 0)
+    shown = signed_in(person, centre)
+    shown.goto(centre.url("office", "/queue/tickets?node=2"))
+    for number in (first, second, third):
+        expect(shown.get_by_role("rowheader", name=number)).to_have_count(1)
+    shot(shown, "centre-tickets")
+    assert_accessible(shown)
+    shown.goto(centre.url("office", "/nodes"))
+    expect(shown.get_by_role("heading", name=re.compile("Верболіз")).first).to_be_visible()
+    shot(shown, "centre-nodes")
+    assert_accessible(shown)
+
+    # One browser is signed in at two appliances at once.
+    console.reload()
+    expect(console.get_by_role("heading", name="Викликано, ще не підійшли")).to_be_visible()
+
+
+def test_a_display_without_news_for_ten_seconds_says_so(
+    running: Demonstration, person: BrowserContext
+) -> None:
+    _, _, village = running.appliances
+    display = opened(person, village.url("kiosk", "/display"), DISPLAY)
+    expect(display.locator("body")).not_to_have_class(re.compile("is-stale"))
+    person.set_offline(True)  # the node is gone, as far as this screen can see
+    expect(display.locator("body")).to_have_class(re.compile("is-stale"), timeout=SECONDS)
+    expect(display.get_by_text("Табло не отримує нових викликів").first).to_be_visible()
+    shot(display, "display-stale")
+    assert_accessible(display)
+
+
+def test_a_visitor_follows_and_cancels_the_ticket_on_a_phone(
+    running: Demonstration, person: BrowserContext
+) -> None:
+    _, _, village = running.appliances
+    ticket = village.take()
+    phone = opened(person, ticket["status_url"], (390, 844))
+    expect(phone.get_by_text(ticket["number"]).first).to_be_visible()
+    shot(phone, "phone")
+    assert_accessible(phone)
+    phone.get_by_text("Мені вже не треба").first.click()
+    assert_accessible(phone)
+    phone.locator("form[method=post] button").first.click()
+    shot(phone, "phone-cancelled")
+    assert_accessible(phone)
+    _, told = village.ask("kiosk", f"/api/queue/tickets/{ticket['id']}")
+    assert told["state"] == "CANCELLED"
+
+
+def test_a_kiosk_works_without_javascript_and_returns_to_its_start_by_itself(
+    running: Demonstration, browser: Browser
+) -> None:
+    _, _, village = running.appliances
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(village.url("kiosk", "/"))
+    page.locator("button[name=service]").first.click()
+    expect(page.locator("meta[http-equiv=refresh]")).to_have_count(1)
+    page.locator("form#take button[name=purpose]").first.click()
+    expect(page).to_have_url(re.compile(r"/tickets/s03-"))
+    assert 'http-equiv="refresh"' in page.content()
+    context.close()
+
+
+OFFICE_PAGES = (
+    "/", "/queue", "/queue/tickets", "/link", "/password", "/sign-in", "/emergency", "/audit",
+    "/staff", "/devices",
+)  # fmt: skip
+CENTRE_PAGES = (
+    "/queue/tickets", "/queue/services", "/queue/services/new", "/nodes", "/staff", "/staff/new",
+    "/staff/codes", "/devices", "/audit",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_of_staff_has_a_finding(
+    running: Demonstration, browser: Browser, theme: str
+) -> None:
+    centre, village, _ = running.appliances
+    context = browser.new_context(color_scheme=theme, locale="uk-UA")  # type: ignore[arg-type]
+    for at, paths in ((village, OFFICE_PAGES), (centre, CENTRE_PAGES)):
+        page = signed_in(context, at)
+        for path in paths:
+            page.goto(at.url("office", path))
+            shot(page, f"{at.told['role']}{path.replace('/', '-')}-{theme}")
+            assert_accessible(page)
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("surface", "path"),
+    [("kiosk", "/"), ("kiosk", "/priority"), ("kiosk", "/display"), ("kiosk", "/pair"),
+     ("guest", "/"), ("office", "/sign-in"), ("office", "/no-such-page"), ("guest", "/nothing")],
+)  # fmt: skip
+@pytest.mark.parametrize("language", ["uk", "en"])
+def test_no_public_page_has_a_finding_and_each_says_its_language(
+    running: Demonstration, browser: Browser, surface: str, path: str, language: str
+) -> None:
+    _, village, _ = running.appliances
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(village.url(surface, f"{path}?lang={language}"))
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    assert_accessible(page)
+    context.close()
