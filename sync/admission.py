@@ -30,9 +30,11 @@ NOBODY: Final[Mapping[int, int]] = MappingProxyType({})
 class State:
     """Who is inside, who comes when, and how long bulk requests have taken lately."""
 
-    urgent: Mapping[int, int] = field(default=NOBODY)  # node: its requests inside
-    bulk: Mapping[int, int] = field(default=NOBODY)  # the same; one at a time
-    slots: Mapping[int, float] = field(default=NO_SLOTS)  # node: when it may come back
+    urgent: Mapping[int, int] = field(default_factory=lambda: NOBODY)  # node: its requests inside
+    bulk: Mapping[int, int] = field(default_factory=lambda: NOBODY)  # the same; one at a time
+    slots: Mapping[int, float] = field(
+        default_factory=lambda: NO_SLOTS
+    )  # node: when it may come back
     seconds: float = 2.0
 
 

@@ -161,7 +161,7 @@ NO_NONCES: Final[Nonces] = MappingProxyType({})
 class State:
     """The highest counter of each node's (start, connection), and who is inside."""
 
-    nonces: Nonces = field(default=NO_NONCES)
+    nonces: Nonces = field(default_factory=lambda: NO_NONCES)
     places: admission.State = field(default_factory=admission.State)
 
     def after(self, head: Head) -> Nonces | None:
