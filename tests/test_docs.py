@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance import cli, config
+from tests.endpoints import endpoints
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -51,6 +52,15 @@ def test_every_command_is_documented_with_its_options() -> None:
     assert sorted(documented) == sorted(known)
     for said, options in known.items():
         assert documented[said][0].replace("`", "") == options
+        assert told_in_both_languages(documented[said]), said
+
+
+def test_every_endpoint_is_documented_with_its_surfaces(tmp_path: Path) -> None:
+    documented = rows("endpoints.md")
+    known = endpoints(tmp_path)
+    assert sorted(documented) == sorted(known)
+    for said, surfaces in known.items():
+        assert documented[said][0] == ", ".join(sorted(surfaces)), said
         assert told_in_both_languages(documented[said]), said
 
 
