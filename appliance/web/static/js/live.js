@@ -4,11 +4,12 @@
 //
 // Each event makes the fragment be fetched and swapped in. Elements of the answer that carry
 // data-live-part="x" go to the element of the same name anywhere on the page; what is left goes
-// into the element itself. After 10 s without any event, heartbeats included, the page says that
-// it is stale: [data-stale] is shown and [data-stale-since] tells since when.
+// into the element itself. Events of other kinds than "message" are named in data-live-kinds.
+// After 10 s without any event, heartbeats included, the page says that it is stale: [data-stale]
+// is shown, [data-fresh] is hidden, and [data-stale-since] tells since when.
 (() => {
   "use strict";
-  const SILENCE_MS = 10000, LONGEST_WAIT_MS = 30000;
+  const SILENCE_MS = 10000, LONGEST_WAIT_MS = 30000, RETRY_MS = 3000;
   const root = document.querySelector("[data-live]");
   if (!root || !window.EventSource) return;
 
@@ -30,13 +31,19 @@
   function show(isStale) {
     if (stale === isStale) return;
     stale = isStale;
+    paint();
+    document.dispatchEvent(new CustomEvent("vuzol:stale", { detail: stale }));
+    if (!stale) refresh();
+  }
+
+  function paint() {
     const name = document.body.dataset.staleClass;
     if (name) document.body.classList.toggle(name, stale);
     for (const part of document.querySelectorAll("[data-stale]")) part.hidden = !stale;
+    for (const part of document.querySelectorAll("[data-fresh]")) part.hidden = stale;
+    if (!stale) return;
     for (const part of document.querySelectorAll("[data-stale-since]"))
-      if (stale) part.textContent = root.dataset.liveAt || hour(heard);
-    document.dispatchEvent(new CustomEvent("vuzol:stale", { detail: stale }));
-    if (!stale) refresh();
+      part.textContent = root.dataset.liveAt || hour(heard);
   }
 
   function connect() {
@@ -44,6 +51,7 @@
     source = new EventSource(root.dataset.live + last, { withCredentials: true });
     source.addEventListener("beat", alive);
     source.addEventListener("message", told);
+    source.addEventListener("over", () => location.reload()); // the right to listen has ended
     for (const kind of (root.dataset.liveKinds || "").split(" ").filter(Boolean))
       source.addEventListener(kind, told);
     source.addEventListener("error", () => {
@@ -77,7 +85,7 @@
       show(Date.now() - heard > SILENCE_MS);
     } catch (_) {
       failed = failed || Date.now();
-      setTimeout(refresh, Math.min(1000 * 2 ** Math.min(again ? 1 : 4, 4), LONGEST_WAIT_MS));
+      setTimeout(refresh, RETRY_MS);
     } finally {
       fetching = false;
       if (again) { again = false; refresh(); }
@@ -92,6 +100,7 @@
       if (place) replace(place, part);
     }
     if (fresh.textContent.trim()) replace(root, fresh);
+    if (stale) paint();
     document.dispatchEvent(new CustomEvent("vuzol:swapped"));
   }
 
