@@ -62,9 +62,20 @@ def demo(chosen: argparse.Namespace) -> None:
 
 
 def check(chosen: argparse.Namespace) -> Answer:
-    """Read the configuration and say what the node would run with."""
-    told = asdict(config.load(chosen.config, os.environ))
-    return {f"{section}.{key}": value for section in told for key, value in told[section].items()}
+    """Read the configuration and say what the node would run with, and its public key."""
+    from provisioning import keys  # noqa: PLC0415 - PyNaCl is not for every command
+
+    read = config.load(chosen.config, os.environ)
+    told = asdict(read)
+    answer = {f"{section}.{key}": told[section][key] for section in told for key in told[section]}
+    key_file = read.node.data / keys.NODE_KEY
+    return answer | {"public_key": _public_text(key_file) if key_file.exists() else None}
+
+
+def _public_text(key_file: Path) -> str:
+    from provisioning import keys  # noqa: PLC0415 - see `check`
+
+    return keys.public_text(keys.own_key(key_file))
 
 
 def status(chosen: argparse.Namespace) -> Answer:

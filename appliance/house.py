@@ -31,12 +31,11 @@ from appliance.web.context import Context, Truth
 from appliance.web.serving import Servers
 from appliance.web.sse import EventServers
 from appliance.web.surfaces import Surface
-from provisioning.keys import own_key
+from provisioning.keys import NODE_KEY, own_key
 from sync.ends import End, open_end
 
 LOG: Final = logging.getLogger(__name__)
 DATABASE: Final = "node.db"
-KEY: Final = "node.key"
 
 
 class Appliance:
@@ -51,7 +50,7 @@ class Appliance:
 
     def _build(self, undo: ExitStack) -> None:
         config = self.config
-        self.key = own_key(config.node.data / KEY)
+        self.key = own_key(config.node.data / NODE_KEY)
         self.store = _open_store(config)
         undo.callback(self.store.close)
         self.passwords = HashingThread()

@@ -16,6 +16,9 @@ from nacl.signing import SigningKey, VerifyKey
 
 from appliance.errors import VuzolError
 
+NODE_KEY: Final = "node.key"
+"""The name of a node's own key in its data folder."""
+
 HEADER: Final = "vuzol ed25519 secret key 1"
 KEY_BYTES: Final = 32
 OTHERS: Final = 0o077

@@ -7,10 +7,9 @@ from pathlib import Path
 from flask import Flask
 
 from appliance import config, faces
-from appliance.demo.hromada import KEY
 from appliance.demo.places import folder, node_toml, places
 from appliance.house import Appliance
-from provisioning.keys import own_key, public_text
+from provisioning.keys import NODE_KEY, own_key, public_text
 
 PLACEHOLDER = re.compile(r"<(?:[^<>]*:)?_?(\w+)>")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -27,7 +26,7 @@ def endpoints(home: Path) -> dict[str, set[str]]:
 
 def _appliances(home: Path) -> Iterator[Appliance]:
     three = places("127.0.0.81")
-    keys = {place.number: public_text(own_key(folder(home, place) / KEY)) for place in three}
+    keys = {place.number: public_text(own_key(folder(home, place) / NODE_KEY)) for place in three}
     for place in three[:2]:
         path = folder(home, place) / "node.toml"
         path.write_text(node_toml(place, three, keys), encoding="utf-8")

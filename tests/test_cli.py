@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from appliance import cli
+from provisioning import keys
 
 LEAST = '[node]\nnumber = 3\ntitle = "Старостат"\n[hromada]\nid = "t"\nname = "Громада"\n'
 
@@ -74,6 +75,17 @@ def test_check_shows_every_setting_as_json(
     assert told["node.number"] == 3
     assert told["node.title"] == "Старостат"
     assert told["surfaces.office"] == 8080
+
+
+def test_check_tells_the_public_key_once_the_node_has_one(
+    node_toml: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VUZOL_NODE_DATA", str(node_toml.parent))
+    assert cli.main(["check", "--json", "--config", str(node_toml)]) == cli.DONE
+    assert json.loads(capsys.readouterr().out)["public_key"] is None
+    key = keys.own_key(node_toml.parent / keys.NODE_KEY)
+    assert cli.main(["check", "--json", "--config", str(node_toml)]) == cli.DONE
+    assert json.loads(capsys.readouterr().out)["public_key"] == keys.public_text(key)
 
 
 def test_check_is_readable_without_json(

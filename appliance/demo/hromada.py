@@ -18,16 +18,15 @@ from appliance.rooms import TABLES
 from appliance.store.clock import SystemClock
 from appliance.store.database import Store
 from appliance.store.transaction import Transaction
-from provisioning.keys import own_key, public_text
+from provisioning.keys import NODE_KEY, own_key, public_text
 
 ACTOR = "system"
 DATABASE = "node.db"
-KEY = "node.key"
 
 
 def prepare(home: Path, places: Sequence[Place]) -> None:
     """Write each appliance's folder, and fill the centre's database if it is new."""
-    keys = {place.number: public_text(own_key(folder(home, place) / KEY)) for place in places}
+    keys = {place.number: public_text(own_key(folder(home, place) / NODE_KEY)) for place in places}
     for place in places:
         text = node_toml(place, tuple(places), keys)
         (folder(home, place) / "node.toml").write_text(text, encoding="utf-8")
