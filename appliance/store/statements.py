@@ -33,7 +33,8 @@ class Statements:
         self._holds: Final = {column.name: HOLDS[column.kind] for column in table.columns}
         self._columns: Final = tuple(self._holds.items())
         self._heads: Final = _heads(table)
-        self.insert: Final = self._insert()
+        self.all_names: Final = (*self._heads, *self.names)
+        self.insert: Final = self._inserted(self.all_names)
         self._kept: dict[object, str] = {}
 
     def row(self, values: Mapping[str, object]) -> list[Value]:
@@ -122,10 +123,6 @@ class Statements:
         if self.table.replicated:
             said.append(LIVING if self.table.owner is Owner.DOWN else OWN)
         return " AND ".join(said) or "TRUE"
-
-    def _insert(self) -> str:
-        names = (*self._heads, *self.names)
-        return self._inserted(names)
 
     def _inserted(self, names: tuple[str, ...]) -> str:
         places = ", ".join("?" * len(names))

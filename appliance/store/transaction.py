@@ -89,17 +89,16 @@ class Transaction(Reader):
         seq = self._journal.next_seq()
         born = RowId(self.node, self.epoch, seq)
         key = born.blob
+        heads: tuple[Value, ...] = (key, 1)
         if table.owner is Owner.DOWN:
-            heads = (key, 1, self._scope(table, scope), *self._revised(table, seq), 0)
-            self.run(statements.insert, (*heads, *row))
+            heads += (self._scope(table, scope), *self._revised(table, seq), 0)
         else:
             self._refuse_local(table, scope)
-            self.run(statements.insert, (key, 1, *row))
+        self.run(statements.insert, (*heads, *row))
+        if table.owner is not Owner.DOWN:
             self._log(statements, Op.INSERT, seq, key, encode_row(row))
         if table.project is not None:
-            table.project(
-                self, {"id": key, "own": 1, **dict(zip(statements.names, row, strict=True))}
-            )
+            table.project(self, dict(zip(statements.all_names, (*heads, *row), strict=True)))
         return born
 
     def add(self, table: Table, values: Mapping[str, object]) -> None:

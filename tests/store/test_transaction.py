@@ -1,5 +1,8 @@
 """What a verb can do: rows and their log entries together, own rows only, by the table's owner."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from appliance.store import log
@@ -10,7 +13,7 @@ from appliance.store.failures import AlreadyThere
 from appliance.store.ids import RowId
 from appliance.store.journal import LARGEST, TransactionTooLarge
 from appliance.store.registry import UnknownTable
-from appliance.store.tables import Lane, Owner, Table, text
+from appliance.store.tables import Lane, Owner, Row, Table, text
 from appliance.store.transaction import NotOurs, Transaction, TransactionOver
 from appliance.store.values import WrongValue, decode_changes, decode_row
 from tests.store.checking import verify
@@ -61,6 +64,15 @@ def test_a_projection_runs_in_the_same_transaction(store: Store) -> None:
     assert rows(store, "SELECT ticket, state FROM standing") == [
         {"ticket": ticket.blob, "state": "waiting"}
     ]
+
+
+def test_a_projection_is_given_the_whole_row_of_the_centre(tmp_path: Path) -> None:
+    seen: list[Row] = []
+    table = replace(SERVICE, project=lambda _, row: seen.append(row))
+    store = village(tmp_path / "node.db", [table])
+    store.write(Transaction.insert, table, {"name": "А", "is_open": 1}, scope="hromada")
+    assert rows(store, "SELECT * FROM service") == seen
+    store.close()
 
 
 def test_an_update_logs_what_changed_and_returns_the_rows_as_they_are(store: Store) -> None:
