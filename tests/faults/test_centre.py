@@ -1,0 +1,120 @@
+"""The centre breaks: killed in mid-batch, or put back from a copy that is older than its acks."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.hromada import Hromada, Node, hromada
+
+pytestmark = pytest.mark.fault
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Hromada]:
+    with hromada(tmp_path) as made:
+        for village in made.villages:
+            village.environ["VUZOL_LINK_POLL_SECONDS"] = "2"
+        yield made
+
+
+def fill(village: Node, count: int) -> None:
+    for _ in range(count):
+        assert village.take() is not None
+
+
+def call(*villages: Node) -> None:
+    for village in villages:
+        village.ask("POST", "office", "/sync/now")
+
+
+def test_kill_of_the_centre_in_mid_batch_loses_and_doubles_nothing(town: Hromada) -> None:
+    village = town.villages[0]
+    town.centre.start()
+    village.start()
+    village.take()
+    town.drain()
+    village.link(up=False)
+    fill(village, 150)
+    for pause in (0.05, 0.15, 0.3):
+        village.link(up=True)
+        time.sleep(pause)
+        town.centre.kill()
+        village.link(up=False)
+        town.centre.start()
+        fill(village, 20)
+    village.link(up=True)
+    town.drain()
+    assert town.check() == 211
+
+
+def test_centre_put_back_from_a_copy_taken_before_the_acks_gets_all_of_it_again(
+    town: Hromada, tmp_path: Path
+) -> None:
+    village, other = town.villages
+    town.centre.start()
+    for node in (village, other):
+        node.start()
+        fill(node, 10)
+    town.drain()
+    assert town.centre.stop() == 0
+    copy = tmp_path / "copy.db"
+    shutil.copy(town.centre.database, copy)
+    town.centre.start()
+    call(village, other)
+    fill(village, 15)
+    fill(other, 5)
+    town.drain()  # acknowledged, and by now in no other file than this
+    town.centre.kill()
+    for path in town.centre.folder.glob("node.db*"):
+        if path.suffix != ".owner":
+            path.unlink()
+    shutil.copy(copy, town.centre.database)
+    town.centre.start()
+    call(village, other)
+    fill(village, 2)
+    town.drain()
+    assert town.check() == 42
+
+
+def test_node_cloned_from_anothers_disk_overwrites_nothing(town: Hromada, tmp_path: Path) -> None:
+    """The same file and the same key run twice; each start is a stream of its own."""
+    village = town.villages[0]
+    town.centre.start()
+    village.start()
+    fill(village, 8)
+    town.drain()
+    assert village.stop() == 0
+    shutil.copytree(village.folder, tmp_path / "clone")
+    village.start()
+    fill(village, 6)
+    town.drain()
+    assert village.stop() == 0
+
+    clone = Node(tmp_path, village.place)
+    clone.folder = tmp_path / "clone"
+    clone.environ = village.environ
+    before = town.centre.rows("SELECT * FROM queue_ticket ORDER BY id")
+    clone.start()
+    fill(clone, 6)
+    call(clone)
+    clone_done = threading.Event()
+
+    def drained() -> bool:
+        return int(clone.health()["replication"]["unsent"]) == 0
+
+    end = time.monotonic() + 60
+    while not drained():
+        assert time.monotonic() < end, clone.last_words()
+        time.sleep(0.1)
+    clone_done.set()
+    town.drain()
+    after = town.centre.rows("SELECT * FROM queue_ticket ORDER BY id")
+    assert set(before) <= set(after)
+    assert len(after) == len(before) + 6
+    ids = {row[0] for row in after}
+    assert len(ids) == len(after)
+    clone.stop()
