@@ -49,11 +49,11 @@ clean:
 	@PYTHON=$(PYTHON) provisioning/packages.sh run
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing Vuzol into .venv ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e .
 	@touch $@
 
 .venv/.ready-to-test: .venv/.ready-to-run
 	@PYTHON=$(PYTHON) provisioning/packages.sh test
 	@echo "Installing the tools of the tests into .venv ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e ".[test]"
 	@touch $@

@@ -118,8 +118,8 @@ def test_an_appliance_that_ends_is_told_and_the_others_are_stopped() -> None:
     assert not any(is_alive(child) for child in others)
 
 
-def test_a_supervisor_that_is_killed_leaves_no_appliance_behind() -> None:
-    with demonstration("127.0.0.53") as started:
+def test_a_supervisor_that_is_killed_leaves_no_appliance_behind(tmp_path: Path) -> None:
+    with demonstration("127.0.0.53", "--data", str(tmp_path)) as started:
         children = started.children()
         started.process.kill()
         eventually(lambda: not any(is_alive(child) for child in children), seconds=15)
