@@ -15,6 +15,7 @@ from flask import Blueprint
 from nacl.signing import SigningKey
 
 from appliance.config import Config, Role
+from appliance.store import down
 from appliance.store.database import Store
 from provisioning.keys import public_key
 from sync import discovery
@@ -153,6 +154,7 @@ class VillageEnd:
             traffic=self.link.traffic,
             version=version(DISTRIBUTION),
         )
+        self._store = store
         self._carrier = Carrier(self.link.call)
         self._discovery = _search(config, self.link) if config.link.discover else None
         if self.switch:
@@ -178,6 +180,7 @@ class VillageEnd:
 
     def start(self) -> None:
         """Call the centre, and look around for it."""
+        self._store.write(down.replay)  # rows that an older program has kept for this one
         self.link.start()
         self._carrier.start()
         if self._discovery:

@@ -32,6 +32,8 @@ def checked(table: Table) -> Table:
         raise ValueError(f"{table.name}: the store itself names {sorted(RESERVED & set(names))}")
     if any(column.since > 1 and not column.null for column in table.columns):
         raise ValueError(f"{table.name}: a later column must be allowed to be null")
+    if [c.since for c in table.columns] != sorted(c.since for c in table.columns):
+        raise ValueError(f"{table.name}: columns stand in the order in which they came")
     for group in (table.key, *table.unique, *table.indexes):
         if not said.issuperset(group):
             raise ValueError(f"{table.name}: {group} names a column that is not there")

@@ -62,7 +62,7 @@ def main() -> None:
     told.add_argument("--mistake", choices=["normal", "early"])
     asked = told.parse_args()
     if asked.mistake == "normal":
-        pragmas.WRITER = tuple(  # type: ignore[misc]
+        pragmas.WRITER = tuple(  # type: ignore[misc, assignment]
             pragma.replace("= FULL", "= NORMAL") for pragma in pragmas.WRITER
         )
     store = Store.open(asked.file, TABLES, node=VILLAGE, clock=SystemClock())

@@ -339,6 +339,13 @@ def test_rows_of_a_newer_centre_are_shown_as_far_as_they_are_known(tmp_path: Pat
     centre.close()
 
 
+def test_columns_that_came_later_stand_after_those_that_were_there(tmp_path: Path) -> None:
+    """So an older program reads the beginning of a newer row."""
+    swapped = replace(WIDER, columns=tuple(reversed(WIDER.columns)))
+    with pytest.raises(ValueError, match="in the order in which they came"):
+        opened(tmp_path / "node.db", node=VILLAGE, tables=[swapped])
+
+
 def test_rows_of_a_revoked_scope_are_not_shown_by_an_upgrade(tmp_path: Path) -> None:
     centre = opened(tmp_path / "centre.db", node=CENTRE, tables=NEWER)
     node = opened(tmp_path / "node.db", node=VILLAGE)
