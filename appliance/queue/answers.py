@@ -1,6 +1,7 @@
 """What programs are told about the queue: the shapes of its JSON, stable from outside."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
 from marshmallow import Schema, fields
@@ -79,7 +80,7 @@ class TicketSeen(Schema):
     number = fields.String(required=True)
     node = fields.Integer(required=True)
     day = fields.Integer(required=True)
-    date = fields.String(required=True)
+    date = fields.String(required=True, allow_none=True)
     service = Id(required=True)
     service_name = fields.String(allow_none=True)
     purpose = fields.String(required=True)
@@ -163,7 +164,7 @@ def ticket_told(reader: Reader, ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def ticket_seen(ticket: Ticket, *, date: str, service: Service | None) -> dict[str, Any]:
+def ticket_seen(ticket: Ticket, *, date: date | None, service: Service | None) -> dict[str, Any]:
     """Return a ticket as staff see it."""
     standing = ticket.standing
     return {
@@ -171,7 +172,7 @@ def ticket_seen(ticket: Ticket, *, date: str, service: Service | None) -> dict[s
         "number": ticket.label,
         "node": ticket.office,
         "day": ticket.day,
-        "date": date,
+        "date": date.isoformat() if date else None,  # None: the day itself has not come yet
         "service": str(ticket.service),
         "service_name": service.name_uk if service else None,
         "purpose": str(ticket.purpose),

@@ -126,7 +126,7 @@ def tickets(query: dict[str, Any]) -> Mapping[str, Any]:
         names, dates = catalogue.service_names(reader), queries.day_labels(reader)
     told = [
         answers.ticket_seen(
-            one, date=dates[one.office, one.day].isoformat(), service=names.get(one.service)
+            one, date=dates.get((one.office, one.day)), service=names.get(one.service)
         )
         for one in found
     ]
@@ -237,7 +237,7 @@ def _counter(n: int, moved: Ticket | None = None) -> Mapping[str, Any]:
         "waiting": waiting,
         "ticket": answers.ticket_seen(
             present,
-            date=dates[present.office, present.day].isoformat(),
+            date=dates.get((present.office, present.day)),
             service=names.get(present.service),
         )
         if present

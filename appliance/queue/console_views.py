@@ -143,7 +143,9 @@ def _close(who: Operator, _seen: Seen) -> Notice:
 
 
 def _close_past_days(who: Operator, _seen: Seen) -> Notice:
-    closed = current().store.write(service.close_past_days, here.office(), who)
+    closed = 0
+    while part := current().store.write(service.close_past_days, here.office(), who):
+        closed += part
     return {"closed": str(closed)}
 
 
@@ -191,7 +193,7 @@ def _refusal(refusal: VuzolError) -> str:
 def _seen(reader: Reader, counter: Counter) -> dict[str, Any]:
     """Return all that the console shows, as it stood at one moment."""
     waiting = queries.waiting(reader, counter.office)
-    present = queries.present_day(reader, counter.office)
+    present = here.day_now(reader)
     day = present.number if present else 0  # before the first ticket there is no day
     return {
         "counter": counter,

@@ -23,7 +23,7 @@ def display() -> str:
     at = here.office().number
     with current().store.read() as reader:
         calls = queries.last_calls(reader, at)
-        day = queries.present_day(reader, at)
+        day = here.day_now(reader)
         labels = queries.day_labels(reader, at)
         values = {
             "dates": {number: label for (_, number), label in labels.items()},

@@ -8,8 +8,9 @@ from functools import cache
 from typing import Final
 
 from appliance.people.access import require_staff
-from appliance.queue import queries
+from appliance.queue import queries, service_day
 from appliance.queue.service import Office, Operator
+from appliance.queue.service_day import ClockTrust, ServiceDay
 from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.web import formats, surfaces
@@ -30,6 +31,21 @@ def office() -> Office:
 @cache
 def _office(number: int, timezone: str, opens: str) -> Office:
     return Office(number, formats.zone(timezone), time.fromisoformat(opens))
+
+
+def day_now(reader: Reader) -> ServiceDay | None:
+    """Return the service day as a verb would find it now; None before the very first one.
+
+    A new day is written down by the first verb in it. Until then pages must not pass the numbers
+    of yesterday for those of today.
+    """
+    at = office()
+    present = queries.present_day(reader, at.number)
+    if present is None:
+        return None
+    clock = current().clock
+    today = service_day.date_of(clock.wall(), at.zone, at.opens)
+    return service_day.next_day(present, today, ClockTrust.of(clock.quality())) or present
 
 
 def operator(counter: int) -> Operator:

@@ -45,7 +45,7 @@ def ticket(ticket_id: str) -> str:
     at = here.office().number
     with current().store.read() as reader:
         found = _own(reader, ticket_id)
-        day = queries.present_day(reader, at)
+        day = here.day_now(reader)
         values = {
             "service": catalogue.service_names(reader).get(found.service),
             "ahead": queries.people_ahead(reader, found),

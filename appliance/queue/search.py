@@ -15,7 +15,8 @@ WRITTEN: Final = re.compile(r"([^\W\d_])?[\s\N{NON-BREAKING HYPHEN}\N{EN DASH}-]
 KEYBOARD: Final = str.maketrans("ABEKMHPCTX", "АВЕКМНРСТХ")
 """Latin letters that people type for the Cyrillic ones they see on a ticket."""
 
-NODE: Final = re.compile(r"s?(\d{1,5})")
+DAY: Final = re.compile(r"[0-9]{1,7}")
+NODE: Final = re.compile(r"s?([0-9]{1,5})")
 
 
 class BadSearch(VuzolError):
@@ -132,7 +133,7 @@ def _number(told: str) -> tuple[str, int | None]:
 def _day(told: str) -> tuple[date | None, int | None]:
     if not told.strip():
         return None, None
-    if told.strip().isascii() and told.strip().isdigit():
+    if DAY.fullmatch(told.strip()):
         return None, int(told)
     try:
         return date.fromisoformat(told.strip()), None

@@ -6,7 +6,7 @@ it names the ticket that the page showed, and is refused when the counter has mo
 
 from dataclasses import dataclass
 from datetime import time, tzinfo
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from appliance.errors import VuzolError
 from appliance.people import audit
@@ -14,9 +14,11 @@ from appliance.queue import catalogue, model, queries, service_day
 from appliance.queue.model import CounterState, Event, Purpose, Ticket
 from appliance.queue.service_day import ClockTrust, ServiceDay
 from appliance.queue.tables import COUNTERS, DAYS, EVENTS, TICKETS, tell
-from appliance.store.clock import ClockQuality
 from appliance.store.ids import RowId
 from appliance.store.transaction import Transaction
+
+CLOSED_AT_ONCE: Final = 100
+"""How many tickets one transaction closes: it has to stay short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +170,7 @@ class AnotherWasFaster(VuzolError):
 def open_day(tx: Transaction, office: Office) -> ServiceDay:
     """Return the service day that the office is in, opening or correcting it where time says so."""
     present = queries.present_day(tx, office.number)
-    trust = ClockTrust(
-        good=tx.clock_quality is not ClockQuality.UNKNOWN,
-        synchronised=tx.clock_quality is ClockQuality.SYNCHRONISED,
-    )
+    trust = ClockTrust.of(tx.clock_quality)
     today = service_day.date_of(tx.now, office.zone, office.opens)
     day = service_day.next_day(present, today, trust)
     if day is None:
@@ -295,10 +294,14 @@ def finish_and_call_next(
 
 
 def close_past_days(tx: Transaction, office: Office, who: Operator) -> int:
-    """Close the tickets of past days that nobody was called with; return how many there were."""
+    """Close tickets of past days that nobody was called with, at most `CLOSED_AT_ONCE` of them.
+
+    Return how many were closed: with fewer than that, none is left.
+    """
     _working(tx, office, who)
     day = open_day(tx, office)
-    past = [one for one in queries.waiting(tx, office.number) if one.day < day.number]
+    waiting = queries.waiting(tx, office.number, at_most=CLOSED_AT_ONCE)
+    past = [one for one in waiting if one.day < day.number]
     for ticket in past:
         _move(tx, ticket, Event.CLOSE_DAY, actor=who.actor)
     if past:

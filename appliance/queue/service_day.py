@@ -7,7 +7,9 @@ wrong date, a later row corrects the label and the number stays.
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final
+from typing import Final, Self
+
+from appliance.store.clock import ClockQuality
 
 LEAP: Final = timedelta(days=31)
 """How far from the present day a clock that is not synchronised is believed."""
@@ -32,6 +34,11 @@ class ClockTrust:
 
     good: bool  # synchronised, or within a day of it
     synchronised: bool
+
+    @classmethod
+    def of(cls, quality: ClockQuality) -> Self:
+        """Return how far a clock of this quality is to be believed."""
+        return cls(quality.good, quality is ClockQuality.SYNCHRONISED)
 
 
 def date_of(moment: int, zone: tzinfo, opens: time) -> date:

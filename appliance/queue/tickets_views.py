@@ -5,6 +5,7 @@ How old each village's part is stands above the list: what a village has not sen
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,6 +29,7 @@ room: Final = Blueprint("queue_tickets", "appliance.queue", template_folder="tem
 
 PAGE: Final = 50
 MOST_EXPORTED: Final = 100_000
+PLACE: Final = re.compile(r"[0-9]{1,15}")
 ASKED: Final = ("node", "day", "state", "number")
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet would run."""
@@ -63,7 +65,7 @@ def tickets() -> str:
     """Show tickets, the newest first, with a search."""
     titles = office_titles()
     asked, errors = _asked()
-    before = request.args.get("before", type=int)
+    before = _place(request.args.get("before", ""))
     with current().store.read() as reader:
         found = (
             [] if asked is None else search.newest_first(reader, asked, before=before, at_most=PAGE)
@@ -110,7 +112,7 @@ def export() -> Response:
                 break
             service = names.get(ticket.service)
             seen = answers.ticket_seen(
-                ticket, date=dates[ticket.office, ticket.day].isoformat(), service=service
+                ticket, date=dates.get((ticket.office, ticket.day)), service=service
             )
             table.writerow(_cells(seen, titles))
     return Response(
@@ -125,6 +127,11 @@ def office_titles() -> dict[int, str]:
     config = current().config
     others = {member.number: member.title for member in config.centre.nodes}
     return {config.node.number: config.node.title, **others}
+
+
+def _place(told: str) -> int | None:
+    """Return where the page before ended; anything that is no place is the beginning."""
+    return int(told) if PLACE.fullmatch(told) else None
 
 
 def _query() -> dict[str, str]:

@@ -231,6 +231,19 @@ def test_a_ticket_of_yesterday_is_shown_as_such(
     assert "взято учора" in text(kiosk.get("/display"))
 
 
+def test_in_the_morning_the_calls_of_yesterday_are_not_passed_off_as_today(
+    kiosk: FlaskClient, console: Console, office: Office, clock: FixedClock
+) -> None:
+    office.open(OKSANA)
+    office.take()
+    office.call()
+    at = console("petro")
+    at.post("/queue/counters/2/open")
+    clock.set(moment(2026, 11, 18, 8, 0))  # nobody has opened the day yet
+    assert "взято учора" in text(kiosk.get("/display"))
+    assert "Взято талонів 0" in text(at.get("/queue/counters/2"))
+
+
 def test_the_display_gives_its_script_the_parts_alone(kiosk: FlaskClient) -> None:
     part = kiosk.get("/display", headers={"X-Fragment": "1"}).get_data(as_text=True)
     assert 'data-live-part="main"' in part
@@ -328,6 +341,20 @@ def test_tickets_of_past_days_are_closed_by_one_press(
     assert "З минулих днів" not in text(page)
 
 
+def test_many_tickets_of_past_days_are_closed_by_one_press(
+    console: Console, office: Office, clock: FixedClock
+) -> None:
+    for _ in range(service.CLOSED_AT_ONCE + 5):
+        office.take()
+    clock.set(moment(2026, 11, 18, 9, 0))
+    fresh = office.take()
+    at = console("petro")
+    at.post("/queue/counters/2/open")
+    page = at.post("/queue/counters/2/close-past-days", follow_redirects=True)
+    assert f"Закрито талонів минулих днів: {service.CLOSED_AT_ONCE + 5}" in text(page)
+    assert office.ticket(fresh.id).state is State.WAITING
+
+
 def test_a_verb_that_is_none_is_not_found(console: Console) -> None:
     at = console()
     at.post("/queue/counters/1/open")
@@ -422,6 +449,24 @@ def test_a_search_that_means_nothing_is_told_at_its_field(console: Console) -> N
     page = console().get("/queue/tickets?number=<script>&day=%E2%80%AE")
     assert "Напишіть так: А-042" in text(page)
     assert "<script>" not in page.get_data(as_text=True).partition("<main")[2]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "before=99999999999999999999999",
+        "before=-1",
+        "before=а",
+        "day=99999999999999999999999",
+        "node=99999999999999999999999",
+        "number=А-99999999999999999999999",
+        "state=GONE",
+    ],
+)
+def test_a_query_beyond_all_bounds_is_no_failure(console: Console, query: str) -> None:
+    at = console()
+    assert at.get(f"/queue/tickets?{query}").status_code == 200
+    assert at.get(f"/queue/tickets.csv?{query}").status_code in {200, 422}
 
 
 def test_the_table_for_a_spreadsheet_runs_no_formula(console: Console, office: Office) -> None:

@@ -6,6 +6,8 @@
   const seconds = Number(place.dataset.leaveSeconds);
   const left = place.querySelector("[data-leave-left]"), bar = place.querySelector("progress");
   let from = performance.now();
+  for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"])
+    addEventListener(kind, () => { from = performance.now(); }, { passive: true }); // somebody reads
   for (const button of document.querySelectorAll("[data-stay]"))
     button.addEventListener("click", (event) => { event.preventDefault(); from = performance.now(); tick(); });
 
