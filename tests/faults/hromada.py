@@ -188,7 +188,7 @@ class Hromada:
         for village in self.villages:
             if village.process is not None and village.process.poll() is None:
                 eventually(
-                    lambda node=village: _unsent(node) == 0,  # type: ignore[misc]
+                    lambda node=village: unsent(node) == 0,  # type: ignore[misc]
                     DRAINS,
                     f"{village.place.word} is stuck: {village.health()} {village.last_words()}",
                 )
@@ -234,7 +234,8 @@ TICKETS: Final = "SELECT id, prefix, n FROM queue_ticket WHERE office = ?"
 UP: Final = [table for table in TABLES if table.owner is Owner.UP]
 
 
-def _unsent(node: Node) -> int:
+def unsent(node: Node) -> int:
+    """Return how many entries the node knows to be missing at the centre; -1: it does not say."""
     told = node.health()
     return int(told["replication"]["unsent"]) if told else -1
 

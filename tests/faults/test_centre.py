@@ -1,14 +1,13 @@
 """The centre breaks: killed in mid-batch, or put back from a copy that is older than its acks."""
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.hromada import Hromada, Node, hromada
+from tests.faults.hromada import Hromada, Node, eventually, hromada, unsent
 
 pytestmark = pytest.mark.fault
 
@@ -24,6 +23,9 @@ def town(tmp_path: Path) -> Iterator[Hromada]:
 def fill(village: Node, count: int) -> None:
     for _ in range(count):
         assert village.take() is not None
+
+
+EVERY_TICKET = "SELECT * FROM queue_ticket ORDER BY id"
 
 
 def call(*villages: Node) -> None:
@@ -97,24 +99,15 @@ def test_node_cloned_from_anothers_disk_overwrites_nothing(town: Hromada, tmp_pa
     clone = Node(tmp_path, village.place)
     clone.folder = tmp_path / "clone"
     clone.environ = village.environ
-    before = town.centre.rows("SELECT * FROM queue_ticket ORDER BY id")
+    before = town.centre.rows(EVERY_TICKET)
     clone.start()
-    fill(clone, 6)
-    call(clone)
-    clone_done = threading.Event()
-
-    def drained() -> bool:
-        return int(clone.health()["replication"]["unsent"]) == 0
-
-    end = time.monotonic() + 60
-    while not drained():
-        assert time.monotonic() < end, clone.last_words()
-        time.sleep(0.1)
-    clone_done.set()
-    town.drain()
-    after = town.centre.rows("SELECT * FROM queue_ticket ORDER BY id")
+    try:
+        fill(clone, 6)
+        call(clone)
+        eventually(lambda: unsent(clone) == 0, 60, clone.last_words())
+        town.drain()
+        after = town.centre.rows(EVERY_TICKET)
+    finally:
+        clone.kill()
     assert set(before) <= set(after)
-    assert len(after) == len(before) + 6
-    ids = {row[0] for row in after}
-    assert len(ids) == len(after)
-    clone.stop()
+    assert len(after) == len({row[0] for row in after}) == len(before) + 6
