@@ -1,9 +1,13 @@
 """One connection: it keeps, counts, gives up in time and can be cut."""
 
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -184,3 +188,61 @@ def test_switch_cuts_an_idle_connection_too() -> None:
         assert ask(connection, address) == b"words"
         switch.move(up=False)
         assert ended.wait(2)
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """Return a certificate for localhost that signs itself, and a server's context with it."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the Debian package openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = "openssl req -x509 -newkey ed25519 -nodes -days 2 -subj /CN=localhost -addext"
+    names = ["subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+    subprocess.run([*made.split(), *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return certificate, context
+
+
+def test_tls_connection_is_kept_and_a_new_one_resumes_the_session(
+    secure: tuple[Path, ssl.SSLContext],
+) -> None:
+    resumed: list[bool] = []
+
+    def play(line: socket.socket) -> None:
+        assert isinstance(line, ssl.SSLSocket)
+        resumed.append(line.session_reused or False)
+        for _ in range(2):
+            line.sendall(answer(request_on(line).partition(b"\r\n\r\n")[2]))
+
+    with serving(play, secure[1]) as address:
+        connection = Connection(authority=secure[0])
+        for _ in range(4):
+            assert ask(connection, address) == b"words"
+            time.sleep(0.05)
+    assert connection.traffic.dials == 2
+    assert resumed == [False, True]
+
+
+def test_certificate_that_nobody_vouches_for_ends_it_before_a_byte_is_sent(
+    secure: tuple[Path, ssl.SSLContext],
+) -> None:
+    seen: list[bytes] = []
+    with serving(lambda line: seen.append(line.recv(100)), secure[1]) as address:
+        connection = Connection()
+        assert failure_of(connection, address) is Failure.CERTIFICATE
+        assert connection.traffic.sent == 0
+        other = Connection(authority=secure[0])
+        wrong_name = address.replace("localhost", "127.0.0.1")
+        assert failure_of(other, wrong_name) is Failure.CERTIFICATE
+    assert b"POST" not in b"".join(seen)
+
+
+def test_abort_ends_a_tls_request_at_once(secure: tuple[Path, ssl.SSLContext]) -> None:
+    with serving(mute, secure[1]) as address:
+        connection = Connection(authority=secure[0])
+        threading.Timer(0.3, connection.abort).start()
+        began = time.monotonic()
+        assert failure_of(connection, address) is Failure.ABORTED
+        assert time.monotonic() - began < 1.5
