@@ -5,6 +5,7 @@
 #   make bench         the measurements; ONLY=queue for one of them
 #   make assets        CSS and scripts again from their sources (needs Node.js)
 #   make translations  catalogues again from the sources
+#   make screenshots   the pictures of README.md again, from the browser test
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN := .venv/bin
 ONLY ?=
 PYTEST_ARGS ?=
 
-.PHONY: run test lint soak bench assets translations clean
+.PHONY: run test lint soak bench assets translations screenshots clean
 .DEFAULT_GOAL := run
 
 run: .venv/.ready-to-run
@@ -37,6 +38,10 @@ assets:
 	@command -v npm >/dev/null || { echo "make assets needs npm; the built files are committed, so nothing else does."; exit 1; }
 	npm ci --no-audit --no-fund
 	npm run --silent assets
+
+screenshots: .venv/.ready-to-test
+	$(BIN)/pytest -q tests/browser
+	cp build/screenshots/{kiosk-ticket,console-link-down}.png docs/images/
 
 translations: .venv/.ready-to-test
 	$(BIN)/python -m provisioning.translations
