@@ -88,7 +88,7 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_both_ends_fold_the_same_standing(happening: list[str]) -> None:
     with TemporaryDirectory() as folder, two_ends(Path(folder)) as (village, centre):
         village.write(service.open_counter, VILLAGE, OKSANA)

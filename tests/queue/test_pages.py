@@ -451,22 +451,12 @@ def test_a_search_that_means_nothing_is_told_at_its_field(console: Console) -> N
     assert "<script>" not in page.get_data(as_text=True).partition("<main")[2]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "before=99999999999999999999999",
-        "before=-1",
-        "before=а",
-        "day=99999999999999999999999",
-        "node=99999999999999999999999",
-        "number=А-99999999999999999999999",
-        "state=GONE",
-    ],
-)
-def test_a_query_beyond_all_bounds_is_no_failure(console: Console, query: str) -> None:
-    at = console()
-    assert at.get(f"/queue/tickets?{query}").status_code == 200
-    assert at.get(f"/queue/tickets.csv?{query}").status_code in {200, 422}
+def test_a_query_beyond_all_bounds_is_no_failure(console: Console) -> None:
+    at, far = console(), "9" * 23
+    queries = [f"before={far}", f"day={far}", f"node={far}", f"number=А-{far}", "state=GONE"]
+    for query in [*queries, "before=-1", "before=а"]:
+        assert at.get(f"/queue/tickets?{query}").status_code == 200
+        assert at.get(f"/queue/tickets.csv?{query}").status_code in {200, 422}
 
 
 def test_the_table_for_a_spreadsheet_runs_no_formula(console: Console, office: Office) -> None:
@@ -508,39 +498,39 @@ def test_an_administrator_adds_closes_and_retires_a_service(
     assert told[-3:] == ["queue.add_service", "queue.change_service", "queue.change_service"]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("name_uk", ""),
-        ("name_uk", f"Ш{BIDI}люб"),
-        ("name_uk", "Ш\x1bлюб"),
-        ("name_uk", "Ш" * 81),
-        ("hint_uk", "\x00"),
-        ("official_name", "\u2066ш"),
-        ("name_en", "\x07"),
-        ("hint_en", BIDI),
-        ("prepare", "а\x0bб"),
-        ("prefix", "З"),
-        ("prefix", "<b>"),
-        ("icon", "../../etc"),
-        ("purposes", []),
-        ("purposes", ["<script>"]),
-        ("state", "GONE"),
-        ("scope", "office:999"),
-        ("nominal_minutes", "-5"),
-        ("nominal_minutes", "1e9"),
-        ("ordering", "٣"),
-        ("ordering", "99999999999999999999"),
-    ],
-)
+IMPOSSIBLE: list[tuple[str, str | list[str]]] = [
+    ("name_uk", ""),
+    ("name_uk", f"Ш{BIDI}люб"),
+    ("name_uk", "Ш\x1bлюб"),
+    ("name_uk", "Ш" * 81),
+    ("hint_uk", "\x00"),
+    ("official_name", "\u2066ш"),
+    ("name_en", "\x07"),
+    ("hint_en", BIDI),
+    ("prepare", "а\x0bб"),
+    ("prefix", "З"),
+    ("prefix", "<b>"),
+    ("icon", "../../etc"),
+    ("purposes", []),
+    ("purposes", ["<script>"]),
+    ("state", "GONE"),
+    ("scope", "office:999"),
+    ("nominal_minutes", "-5"),
+    ("nominal_minutes", "1e9"),
+    ("ordering", "٣"),
+    ("ordering", "99999999999999999999"),
+]
+
+
 def test_a_description_that_cannot_be_is_told_at_its_field_and_changes_nothing(
-    console: Console, office: Office, field: str, value: str | list[str]
+    console: Console, office: Office
 ) -> None:
     at = console("admin", Role.ADMINISTRATOR)
     before = office.count("queue_service")
-    refused = at.post("/queue/services/new", data={**FORM, field: value})
-    assert refused.status_code == 422
-    assert f'href="#{field}"' in refused.get_data(as_text=True)
+    for field, value in IMPOSSIBLE:
+        refused = at.post("/queue/services/new", data={**FORM, field: value})
+        assert refused.status_code == 422, (field, value)
+        assert f'href="#{field}"' in refused.get_data(as_text=True)
     assert office.count("queue_service") == before
 
 
