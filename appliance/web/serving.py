@@ -5,6 +5,7 @@ when all of it has arrived, so slow senders cost a socket and nothing else; who 
 hung up on. Stopping drains: what was accepted is answered, then the doors are shut.
 """
 
+import logging
 import resource
 import select
 import socket
@@ -184,7 +185,9 @@ class Server:
         self._thread.start()
 
     def stop(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Ask it to drain; `join` waits until it has."""
+        """Ask it to drain; `join` waits until it has. To ask twice is no mistake."""
+        if self._stopping.is_set():
+            return
         self._until = time.monotonic() + seconds
         self._stopping.set()
         self.door.pull_trigger()
@@ -223,6 +226,7 @@ class Servers:
     def __init__(self, apps: Mapping[Surface, Flask], config: Config) -> None:
         """Take every port before any surface answers."""
         allow_many_files()
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # /metrics tells of waiting
         host = config.surfaces.address
         self._servers: list[Server] = []
         try:

@@ -16,6 +16,8 @@ from tests.web import places
 
 
 class CounterBusy(VuzolError):
+    """Somebody else is at the counter."""
+
     code: ClassVar[str] = "test_counter_busy"
     status_hint: ClassVar[int] = 409
 

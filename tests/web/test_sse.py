@@ -38,6 +38,8 @@ def replay(reader: Reader, last: str | None) -> Sequence[Event]:
 
 @dataclass
 class Door:
+    """Lets in while it is open, and remembers who knocked."""
+
     open: bool = True
     knocks: list[Knock] = field(default_factory=list)
 
@@ -267,7 +269,7 @@ def test_who_does_not_read_is_dropped_and_others_hear_on(start: Start, store: St
 
 
 def test_a_failing_read_is_tried_again(
-    start: Start, store: Store, door: Door, monkeypatch: pytest.MonkeyPatch
+    start: Start, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "CALM_SECONDS", 0.05)
     failures = [OSError("disk"), OSError("disk")]
