@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from nacl.signing import SigningKey
 
 from appliance import cli
+from provisioning.keys import public_text
 
 pytestmark = pytest.mark.xdist_group("node")
 
@@ -119,6 +121,53 @@ def test_a_key_that_others_can_read_is_refused(node_toml: Path) -> None:
         assert process.wait(15) == cli.FAILED
         assert process.stderr is not None
         assert "lets other users read it; run: chmod 600" in process.stderr.read()
+
+
+def test_it_stops_within_ten_seconds_whoever_holds_on_to_it(node_toml: Path) -> None:
+    """A centre that never answers, a body that never ends, a display that goes on listening."""
+    centre = public_text(SigningKey.generate())
+    settings = node_toml.read_text(encoding="utf-8").replace('"centre"', '"village"')
+    link = f'[link]\ncentre = "http://127.0.0.71:9099"\ncentre_key = "{centre}"\n'
+    node_toml.write_text(settings + link, encoding="utf-8")
+    with (
+        socket.create_server(("127.0.0.71", 9099)) as silent,
+        up(node_toml) as process,
+    ):
+        wait_for_port(process)
+        called, _ = silent.accept()
+        with called, slow_body() as slow, listener():
+            process.send_signal(signal.SIGTERM)
+            begun = time.monotonic()
+            assert process.wait(15) == cli.DONE
+            assert time.monotonic() - begun < 10
+            assert slow.recv(100) == b""
+
+
+def test_it_answers_what_it_had_accepted_when_it_was_told_to_stop(node_toml: Path) -> None:
+    with up(node_toml) as process:
+        wait_for_port(process)
+        with socket.create_connection(("127.0.0.71", 8080), timeout=10) as late:
+            late.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.71\r\n")
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            late.sendall(b"\r\n")
+            assert late.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert process.wait(15) == cli.DONE
+
+
+def slow_body() -> socket.socket:
+    """Begin a request whose body does not come."""
+    connected = socket.create_connection(("127.0.0.71", 8082), timeout=15)
+    connected.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
+    return connected
+
+
+def listener() -> socket.socket:
+    """Listen to live events, as a display does."""
+    connected = socket.create_connection(("127.0.0.71", 8181), timeout=15)
+    connected.sendall(b"GET /events/queue HTTP/1.1\r\nHost: 127.0.0.71:8181\r\n\r\n")
+    assert connected.recv(100).startswith(b"HTTP/1.1 200 ")
+    return connected
 
 
 def wait_for_port(process: "subprocess.Popen[str]") -> None:
