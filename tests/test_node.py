@@ -82,7 +82,7 @@ def test_it_tells_the_service_manager_that_it_is_ready_alive_and_stopping(
 
 
 def test_a_cold_start_takes_less_than_three_seconds_of_the_processor(node_toml: Path) -> None:
-    """The other tests keep the machine busy; `make bench` measures what a clock on the wall says."""
+    """Other tests keep the machine busy; `make bench` measures what a clock on the wall says."""
     with up(node_toml) as process:
         wait_for_port(process)
         assert 0 < processor_seconds(process.pid) < 3
