@@ -21,7 +21,7 @@ from benchmarks.slow_sync import environment
 
 CLIENTS: Final = 16
 SECONDS: Final = 10.0
-RECORDED: Final = 30_000
+RECORDED: Final = 20_000
 PATH: Final = "/api/queue/tickets"
 PEER: Final = ("127.0.0.35", 8090)
 BOUNDS: Final = {0: "", 3: ">= 1.5", 15: ">= 3"}

@@ -61,6 +61,7 @@ def record(folder: Path, tickets: int) -> tuple[Path, list[list[Statement]]]:
     store.write(_one, office, service, 0)  # opens the day
     with sqlite3.connect(before) as target:
         store._opened.connection.backup(target)
+    store._opened.connection.execute("PRAGMA synchronous = OFF")  # recording is no measurement
     recorder = Recorder(store._opened.connection)
     store._committer._connection = recorder  # type: ignore[assignment]
     recorded = []

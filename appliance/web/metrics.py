@@ -47,6 +47,10 @@ class _Rooms:
         self._context = context
 
     def collect(self) -> Iterator["Metric"]:
+        from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - as above
+
+        commits = self._context.store.commits
+        yield CounterMetricFamily("vuzol_store_commits", "Transactions committed", value=commits)
         for ask in self._context.metrics:
             yield from ask()
 
