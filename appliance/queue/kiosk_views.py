@@ -90,6 +90,7 @@ def purpose() -> str | AnyResponse:
         purposes=[
             (one, PURPOSE_ICONS[one], PURPOSES[one], WHY_HINTS[one]) for one in service.purposes
         ],
+        unsure=_unsure(service),
         key=secrets.token_urlsafe(KEY_BYTES),
     )
 
@@ -178,6 +179,12 @@ def _purpose(service: Service) -> Purpose:
     if told not in set(Purpose):
         raise PurposeUnknown(service.purposes)
     return Purpose(told)
+
+
+def _unsure(service: Service) -> Purpose:
+    """Return what «Не знаю, що обрати» means: advice, where the service gives it."""
+    advice = Purpose.CONSULTATION
+    return advice if advice in service.purposes else service.purposes[0]
 
 
 def _claimed(reader: Reader) -> Category | None:

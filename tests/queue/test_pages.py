@@ -577,3 +577,12 @@ def test_a_phone_without_a_ticket_sees_what_the_hall_sees(
     assert "Чекають 1 людина" in page
     assert "Працюють вікна 1" in page
     assert "А-001 вікно 1 о 09:00" in page
+
+
+def test_who_does_not_know_what_to_choose_gets_advice(kiosk: FlaskClient, office: Office) -> None:
+    both = described("А", "Довідка", purposes=(Purpose.SUBMIT, Purpose.CONSULTATION))
+    office.store.write(catalogue.change_service, office.extract, both, actor="system")
+    page = kiosk.get("/purpose", query_string={"service": str(office.extract)}).text
+    unsure = re.search(r'form="take" name="purpose" value="(\w+)"', page)
+    assert unsure
+    assert unsure[1] == Purpose.CONSULTATION
