@@ -46,14 +46,17 @@ def declare(room: Blueprint, *entries: Entry) -> None:
 def entries() -> list[Shown]:
     """Return what the header of the current page offers, in order."""
     declared: list[Entry] = current_app.extensions.get(ENTRIES, [])
-    return [
-        Shown(str(entry.label), url_for(entry.endpoint), _here(entry))
-        for entry in sorted(declared, key=lambda entry: entry.order)
-        if entry.shown()
-    ]
+    offered = sorted((entry for entry in declared if entry.shown()), key=lambda entry: entry.order)
+    here = _here(offered)
+    return [Shown(str(entry.label), url_for(entry.endpoint), entry is here) for entry in offered]
 
 
-def _here(entry: Entry) -> bool:
-    return (request.blueprint or "") == entry.endpoint.rpartition(".")[0] or (
-        request.endpoint == entry.endpoint
-    )
+def _here(offered: list[Entry]) -> Entry | None:
+    """Return the entry of this very page, or else the first one of its room."""
+    of_page = (entry for entry in offered if entry.endpoint == request.endpoint)
+    of_room = (entry for entry in offered if _room(entry) == (request.blueprint or ""))
+    return next(of_page, None) or next(of_room, None)
+
+
+def _room(entry: Entry) -> str:
+    return entry.endpoint.rpartition(".")[0]
