@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
+from typing import cast
 
-from flask import Blueprint, render_template_string
+from flask import Blueprint, Response, current_app, redirect, render_template_string
 
 from appliance.store.clock import SystemClock
 from appliance.store.database import Store
@@ -27,9 +28,16 @@ from appliance.web.topics import Topic
 from tests.web import places
 
 NOTES = Table("trial_note", owner=Owner.LOCAL, columns=(integer("n"), text("said")), key=("n",))
-PAGE = """{% extends layout %}{% block main %}
-<h1>{{ _("Назад") }}</h1>{{ vz.facts([("a", count, none), ("b", none, none)]) }}
+PAGE = """{% extends layout %}
+{% block main %}
+<div hidden data-live="{{ events_url("notes") }}" data-live-url="/part"></div>
+<h1>{{ _("Назад") }}</h1>{{ vz.facts([("a", 1, none), ("b", none, none)]) }}
+<div data-live-part="notes">{% include part %}</div>
+<form method="post" action="/add">{{ vz.button(_("Назад"), key="F8") }}</form>
 {% endblock %}"""
+PART = """<p>notes: <b id="count">{{ count }}</b></p>
+<p><button type="button" name="again" value="2">again</button></p>
+<p><input id="said" aria-label="said"></p>"""
 
 
 def note(tx: Transaction) -> int:
@@ -42,15 +50,28 @@ def note(tx: Transaction) -> int:
 def room(layout: str) -> Blueprint:
     blueprint = Blueprint("trial", __name__)
 
+    def count() -> int:
+        with current().store.read() as reader:
+            return int(reader.value("SELECT count(*) FROM trial_note"))
+
     @blueprint.get("/")
     def page() -> str:
-        with current().store.read() as reader:
-            count = reader.value("SELECT count(*) FROM trial_note")
-        return render_template_string(PAGE, layout=layout, count=count)
+        part = current_app.jinja_env.from_string(PART)
+        return render_template_string(PAGE, layout=layout, part=part, count=count())
+
+    @blueprint.get("/part")
+    def part() -> str:
+        fresh = f'<div data-live-part="notes">{PART}</div>'
+        return render_template_string(fresh, count=count())
 
     @blueprint.post("/note")
     def write() -> dict[str, int]:
         return {"n": current().store.write(note)}
+
+    @blueprint.post("/add")
+    def add() -> Response:
+        current().store.write(note)
+        return cast(Response, redirect("/"))
 
     return blueprint
 
