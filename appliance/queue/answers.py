@@ -6,10 +6,8 @@ from typing import Any, Final
 
 from marshmallow import Schema, fields
 
-from appliance.queue import queries
 from appliance.queue.catalogue import Category, Service
 from appliance.queue.model import Purpose, State, Ticket
-from appliance.store.reader import Reader
 from appliance.web import formats
 from appliance.web.fields import Asked, Choice, Flag, Id, Text
 
@@ -152,12 +150,12 @@ def category_told(one: Category) -> Mapping[str, Any]:
     return {"id": one.id, "name": one.name_uk, "name_en": one.name_en, "ground": one.ground}
 
 
-def ticket_told(reader: Reader, ticket: Ticket) -> dict[str, Any]:
+def ticket_told(ticket: Ticket, *, people_ahead: int) -> dict[str, Any]:
     """Return a ticket as its visitor may see it; how long it will take nobody can tell yet."""
     return {
         "id": str(ticket.id),
         "number": ticket.label,
-        "people_ahead": queries.people_ahead(reader, ticket),
+        "people_ahead": people_ahead,
         "wait_minutes": None,
         "state": str(ticket.state),
         "counter": ticket.standing.counter,

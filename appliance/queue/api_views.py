@@ -98,7 +98,9 @@ def show_ticket(ticket_id: str) -> Mapping[str, Any]:
         known = _is_known() or here.token_opens(reader, asked, request.args.get("k", ""))
         if not known:
             raise TicketUnknown
-        return answers.ticket_told(reader, queries.ticket(reader, asked))
+        found = queries.ticket(reader, asked)
+        ahead = queries.people_ahead(reader, found)
+    return answers.ticket_told(found, people_ahead=ahead)
 
 
 def _is_known() -> bool:

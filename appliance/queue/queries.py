@@ -101,6 +101,12 @@ def ticket(reader: Reader, ticket_id: RowId) -> Ticket:
     return ticket_of(row)
 
 
+def place(reader: Reader, ticket_id: RowId) -> int:
+    """Return where in the order of arrival a ticket of this file stands."""
+    found: int = reader.value("SELECT place FROM queue_current WHERE ticket = :id", id=ticket_id)
+    return found
+
+
 def token_hash(reader: Reader, ticket_id: RowId) -> bytes | None:
     """Return the hash of the token that opens the ticket's page on a phone."""
     found = reader.value("SELECT token_hash FROM queue_ticket WHERE id = :id", id=ticket_id)
@@ -216,11 +222,11 @@ def is_open(found: Iterable[Counter]) -> list[Counter]:
 
 
 def today(reader: Reader, office: int, day: int) -> Today:
-    """Return what the day has come to so far."""
+    """Return what the day has come to so far, at the office of this node."""
     rows = reader.all(
         """SELECT c.state, c.started_at - t.taken_at AS waited
-           FROM queue_current c JOIN queue_ticket t ON t.id = c.ticket
-           WHERE c.office = :office AND c.day = :day""",
+           FROM queue_ticket t JOIN queue_current c ON c.ticket = t.id
+           WHERE t.own = 1 AND t.office = :office AND t.day = :day""",
         office=office,
         day=day,
     )

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from appliance.errors import VuzolError
 from appliance.people import audit
 from appliance.queue import catalogue, model, queries, service_day
-from appliance.queue.model import CounterState, Event, Purpose, Ticket
+from appliance.queue.model import CounterState, Event, Purpose, Standing, Ticket
 from appliance.queue.service_day import ClockTrust, ServiceDay
 from appliance.queue.tables import COUNTERS, DAYS, EVENTS, TICKETS, tell
 from appliance.store.ids import RowId
@@ -206,23 +206,33 @@ def take_ticket(
     if wish.priority and wish.priority not in {one.id for one in catalogue.categories(tx)}:
         raise CategoryUnknown
     day = open_day(tx, office)
-    ticket_id = tx.insert(
-        TICKETS,
-        {
-            "office": office.number,
-            "day": day.number,
-            "prefix": service.prefix,
-            "n": tx.next_number(f"ticket/{office.number}/{day.number}/{service.prefix}"),
-            "service": wish.service,
-            "purpose": wish.purpose,
-            "language": wish.language,
-            "priority": wish.priority,
-            "token_hash": token_hash,
-            "device": device,
-            "taken_at": tx.now,
-        },
+    n = tx.next_number(f"ticket/{office.number}/{day.number}/{service.prefix}")
+    told = {
+        "office": office.number,
+        "day": day.number,
+        "prefix": service.prefix,
+        "n": n,
+        "service": wish.service,
+        "purpose": wish.purpose,
+        "language": wish.language,
+        "priority": wish.priority,
+        "taken_at": tx.now,
+    }
+    ticket_id = tx.insert(TICKETS, {**told, "token_hash": token_hash, "device": device})
+    return Ticket(
+        id=ticket_id,
+        office=office.number,
+        day=day.number,
+        prefix=service.prefix,
+        n=n,
+        service=wish.service,
+        purpose=wish.purpose,
+        language=wish.language,
+        priority=wish.priority,
+        taken_at=tx.now,
+        place=queries.place(tx, ticket_id),
+        standing=Standing(),
     )
-    return queries.ticket(tx, ticket_id)
 
 
 def cancel_by_visitor(tx: Transaction, ticket_id: RowId) -> Ticket:

@@ -226,7 +226,7 @@ CURRENT: Final = Table(
         integer("ended_at", null=True),
     ),
     unique=(("ticket",),),
-    indexes=(("office", "state", "place"), ("office", "day", "place")),
+    indexes=(("office", "state", "place"),),  # each one more costs a page of the card a ticket
 )
 
 CALLS: Final = Table(
