@@ -1,5 +1,6 @@
 """One connection: it keeps, counts, gives up in time and can be cut."""
 
+import os
 import shutil
 import socket
 import ssl
@@ -7,10 +8,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from appliance.web.serving import allow_many_files
 from sync.switch import LinkSwitch
 from sync.transport import Connection, Failure, LinkFailed, Patience
 from tests.sync_link.lines import answer, echo, request_on, serving
@@ -46,6 +49,23 @@ def test_connection_is_kept_and_each_byte_is_counted() -> None:
     assert connection.traffic.received == 3 * len(answer(b"yes"))
     assert seen[0].startswith(b"POST /sync/v1/x HTTP/1.1\r\nHost: 127.0.0.1:")
     assert b"\r\nX-One: 1\r\n" in seen[0]
+
+
+def test_connection_is_kept_while_a_crowd_holds_thousands_of_files() -> None:
+    """`select` refused a descriptor above 1023: after its first request a link stood for ever."""
+
+    def play(line: socket.socket) -> None:
+        while request_on(line):
+            line.sendall(answer(b"yes"))
+
+    allow_many_files()
+    with serving(play) as address, ExitStack() as crowd:
+        for _ in range(1024):
+            crowd.enter_context(Path(os.devnull).open("rb"))
+        connection = Connection()
+        assert [ask(connection, address) for _ in range(2)] == [b"yes"] * 2
+        connection.close()
+    assert connection.traffic.dials == 1
 
 
 def test_kept_connection_that_the_centre_has_closed_is_dialled_anew() -> None:
