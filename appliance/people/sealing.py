@@ -19,6 +19,9 @@ from appliance.store.ids import LENGTH, RowId
 
 VERSION: Final = 1
 FIELDS: Final = 5
+MOST_RESETS: Final = 1 << 31
+LATEST: Final = 1 << 53
+"""An edition that no later one could follow in the database is none of ours."""
 
 Opener = Callable[[bytes], bytes]
 """Opens a sealed box with the centre's private key; raises `SealBroken`."""
@@ -75,7 +78,7 @@ def unseal(opening: Opener, sealed: bytes) -> SealedPassword:
     try:
         match cbor2.loads(opening(sealed)):
             case [1, bytes(person), str(hashed), int(resets), int(stamp)] if (
-                len(person) == LENGTH and resets >= 0 and stamp >= 0
+                len(person) == LENGTH and 0 <= resets < MOST_RESETS and 0 <= stamp < LATEST
             ):
                 return SealedPassword(RowId.of(person), hashed, Edition(resets, stamp))
     except cbor2.CBORDecodeError as error:

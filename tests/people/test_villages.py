@@ -299,6 +299,21 @@ def test_a_seal_that_is_not_ours_changes_nothing_and_is_looked_into_once(
     assert hromada.opens(2, OLD, "other")
 
 
+@pytest.mark.parametrize("edition", [Edition(1 << 70, 9), Edition(9, (1 << 63) - 1)])
+def test_an_edition_that_nothing_could_follow_holds_up_no_other_password(
+    hromada: Hromada, edition: Edition
+) -> None:
+    """The database could not hold the first; after the second no password could be issued."""
+    person = hire(hromada.centre, offices=[2])
+    other = hire(hromada.centre, "other", offices=[2])
+    hromada.link()
+    forge(hromada.villages[2], person, SealedPassword(person, hashed(NEW), edition))
+    forge(hromada.villages[2], other, SealedPassword(other, hashed(NEW), Edition(1, 1 << 52)))
+    hromada.link()
+    assert outcomes(hromada) == [Outcome.UNREADABLE, Outcome.ISSUED]
+    hromada.centre.write(service.issue_password, person, hashed=hashed(NEWER), by="system")
+
+
 def forge(village: Store, person: RowId, said: SealedPassword | bytes) -> None:
     sealed = said if isinstance(said, bytes) else sealing.seal(CENTRE.verify_key, said)
     values = {"person": person, "sealed": sealed, "resets": 9, "stamp": 9, "set_at": 0}
