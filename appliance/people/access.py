@@ -10,7 +10,9 @@ token opens nothing elsewhere.
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
@@ -30,6 +32,7 @@ from appliance.people.model import (
     session_is_over,
 )
 from appliance.people.queries import PairedDevice, Session
+from appliance.store.failures import DiskBroken, DiskFull, StoreBusy
 from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.web import error_pages, signed_in
@@ -38,6 +41,7 @@ from appliance.web.i18n import gettext as _
 from appliance.web.safety import SAFE_METHODS, from_this_machine
 from appliance.web.surfaces import Surface, cookie_is_secure, cookie_name
 
+LOG: Final = logging.getLogger("vuzol.people")
 OUTSIDE: Final = "vuzol_outside"
 DEVICE_TOUCH_MS: Final = 10 * 60 * 1000
 DEVICE_COOKIE_SECONDS: Final = 400 * 24 * 3600
@@ -78,6 +82,15 @@ class Device:
     def actor(self) -> str:
         """Return how the audit trail names the device."""
         return f"device:{self.id}"
+
+
+@contextmanager
+def _if_the_disk_takes_it() -> Iterator[None]:
+    """Note when somebody was seen; a full disk refuses the note and shuts nobody out."""
+    try:
+        yield
+    except (DiskFull, DiskBroken, StoreBusy) as error:
+        LOG.info("who is here is not noted: %s", error)
 
 
 def token_hash(token: str) -> bytes:
@@ -227,7 +240,8 @@ def _find_staff() -> Response | None:
     _show_in_the_frame(person)
     now = moment(context)
     if is_over(session.seen, now, TOUCH_SECONDS):
-        context.store.write(entrance.touch_session, session.token_hash, now=now)
+        with _if_the_disk_takes_it():
+            context.store.write(entrance.touch_session, session.token_hash, now=now)
     return _insist_on_own_password(person) if person.must_change else None
 
 
@@ -317,7 +331,8 @@ def _paired(context: Context, token: str) -> PairedDevice | None:
     with context.store.read() as reader:
         found = queries.device_by_token(reader, token_hash(token))
     if found is not None and _is_due(found, context):
-        context.store.write(entrance.touch_device, found.id)
+        with _if_the_disk_takes_it():
+            context.store.write(entrance.touch_device, found.id)
     return found
 
 

@@ -6,11 +6,12 @@ import pytest
 from flask import Blueprint, Response, jsonify
 from flask.testing import FlaskClient
 
-from appliance.people import access, queries, views
+from appliance.people import access, entrance, queries, views
 from appliance.people.entrance import MOST_PAIRINGS
-from appliance.people.model import PAIRING_SECONDS, DeviceKind, Role
+from appliance.people.model import HOUR, PAIRING_SECONDS, DeviceKind, Role
 from appliance.store.clock import FixedClock
 from appliance.store.database import Store
+from appliance.store.failures import DiskFull
 from appliance.web.app import create_surface
 from appliance.web.context import Context
 from appliance.web.surfaces import Surface
@@ -197,3 +198,26 @@ def test_a_device_in_use_keeps_its_token_for_years(
     renewed = hall.get("/api/me").headers.get("Set-Cookie", "")
     assert COOKIE in renewed
     assert "Max-Age=34560000" in renewed
+
+
+def test_a_full_disk_shuts_out_neither_a_display_nor_who_is_signed_in(
+    hall: FlaskClient,
+    technician: FlaskClient,
+    clock: FixedClock,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Noting who was seen is a write, and its refusal answered each look at a page with 507."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise DiskFull
+
+    pair(technician, shown_code(hall))
+    clock.advance(HOUR)
+    monkeypatch.setattr(entrance, "touch_device", refused)
+    monkeypatch.setattr(entrance, "touch_session", refused)
+    assert hall.get("/api/me").status_code == 200
+    assert technician.get("/devices").status_code == 200
+    cookie = hall.get_cookie(COOKIE)
+    assert cookie is not None
+    assert access.device_of(context, {COOKIE: cookie.value}) is not None
