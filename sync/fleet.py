@@ -89,7 +89,7 @@ def state_of(heard: Heard | None, *, quarantined: int, now: int, silent_after: i
     """Return how a node stands."""
     if heard is None:
         return State.NEVER
-    if now - heard.at > silent_after:
+    if abs(now - heard.at) > silent_after:  # after now: a clock jumped, and that proves nothing
         return State.SILENT
     clock_lost = heard.clock == "unknown"
     return State.TROUBLE if quarantined or clock_lost else State.WELL
