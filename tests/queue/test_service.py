@@ -1,19 +1,12 @@
 """The verbs of the queue against a real store."""
 
 import threading
-from contextlib import suppress
-from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from appliance.errors import VuzolError
 from appliance.people import audit
-from appliance.queue import catalogue, queries, service
-from appliance.queue.catalogue import BadPrefix, NoPurpose, ServiceUnknown
+from appliance.queue import queries, service
+from appliance.queue.catalogue import ServiceUnknown
 from appliance.queue.model import CounterState, Event, Purpose, State, WrongMoment
 from appliance.queue.service import (
     AnotherWasFaster,
@@ -28,8 +21,6 @@ from appliance.queue.service import (
     ServiceClosed,
     Wish,
 )
-from appliance.store.clock import ClockQuality, FixedClock
-from appliance.store.database import Store
 from appliance.store.ids import RowId
 from appliance.store.transaction import Transaction
 from tests.queue.office import (
@@ -37,11 +28,7 @@ from tests.queue.office import (
     NUMBER,
     OKSANA,
     PETRO,
-    TABLES,
     Office,
-    described,
-    furnished,
-    moment,
 )
 
 LOST = RowId(9, 9, 9)
@@ -197,7 +184,7 @@ def test_a_visitor_gives_the_ticket_back_once(office: Office) -> None:
         office.store.write(service.cancel_by_visitor, taken.id)
 
 
-# --- counters ------------------------------------------------------------------------------------
+# --- counters -------------------------------------------------------------------------------------
 
 
 def test_a_counter_works_only_when_it_is_open_and_for_who_opened_it(office: Office) -> None:
@@ -293,216 +280,3 @@ def test_kiosks_that_take_at_once_never_get_the_same_number(office: Office) -> N
     for thread in threads:
         thread.join()
     assert sorted(labels) == [f"А-{n:03}" for n in range(1, 101)]
-
-
-# --- days ----------------------------------------------------------------------------------------
-
-
-def day_of(office: Office) -> tuple[int, date]:
-    with office.store.read() as reader:
-        day = queries.present_day(reader, NUMBER)
-    assert day is not None
-    return day.number, day.label
-
-
-def test_numbers_begin_again_at_four_and_not_at_midnight(office: Office, clock: FixedClock) -> None:
-    assert office.take().label == "А-001"
-    clock.set(moment(2026, 11, 18, 1, 30))
-    assert office.take().label == "А-002"
-    clock.set(moment(2026, 11, 18, 4, 0))
-    assert office.take().label == "А-001"
-    assert day_of(office) == (2, date(2026, 11, 18))
-
-
-def test_people_who_wait_at_midnight_are_still_called_before_those_of_the_new_day(
-    office: Office, clock: FixedClock
-) -> None:
-    old = office.take()
-    clock.set(moment(2026, 11, 18, 9, 0))
-    office.take()
-    office.open(OKSANA)
-    called = office.call()
-    assert (called.id, called.day) == (old.id, 1)
-
-
-def test_tickets_of_past_days_are_closed_only_when_staff_say_so(
-    office: Office, clock: FixedClock
-) -> None:
-    old = [office.take(), office.take()]
-    clock.set(moment(2026, 11, 18, 9, 0))
-    fresh = office.take()
-    office.open(OKSANA)
-    assert office.store.write(service.close_past_days, HERE, OKSANA) == 2
-    assert {office.ticket(one.id).state for one in old} == {State.CLOSED_EOD}
-    assert office.call().id == fresh.id
-
-
-@pytest.mark.parametrize("year", [2025, 2027])
-@pytest.mark.parametrize("quality", [ClockQuality.UNKNOWN, ClockQuality.SYNCHRONISED])
-def test_a_clock_that_jumps_by_a_year_and_back_gives_no_number_twice(
-    office: Office, clock: FixedClock, year: int, quality: ClockQuality
-) -> None:
-    taken = [office.take()]
-    clock.set(moment(year, 11, 17, 9, 5), quality=quality)
-    taken.append(office.take())
-    jumped, _ = day_of(office)
-    clock.set(moment(2026, 11, 17, 9, 10), quality=ClockQuality.SYNCHRONISED)
-    taken.append(office.take())
-    number, label = day_of(office)
-    assert label == date(2026, 11, 17)
-    assert number >= jumped
-    assert len({(one.day, one.label) for one in taken}) == 3
-    office.open(OKSANA)
-    called = []
-    for _ in taken:
-        called.append(office.call().id)
-        office.advance(Event.NO_SHOW)
-    assert called == [one.id for one in taken]  # by arrival, whatever the clock said
-
-
-def test_after_999_comes_1000(office: Office) -> None:
-    def skip(tx: Transaction) -> None:
-        for _ in range(998):
-            tx.next_number(f"ticket/{NUMBER}/1/А")
-
-    office.store.write(skip)
-    assert [office.take().label, office.take().label] == ["А-999", "А-1000"]
-
-
-def test_a_restart_goes_on_with_the_same_day_and_the_next_number(
-    office: Office, clock: FixedClock, tmp_path: Path
-) -> None:
-    office.take()
-    office.open(OKSANA)
-    office.store.close()
-    store = Store.open(tmp_path / "node.db", TABLES, node=NUMBER, clock=clock)
-    try:
-        again = Office(store, clock, office.extract, office.land, office.closed, office.priority)
-        assert again.take().label == "А-002"
-        assert [again.call().label, day_of(again)[0]] == ["А-001", 1]
-    finally:
-        store.close()
-
-
-# --- the display and the facts of the day --------------------------------------------------------
-
-
-def test_the_display_has_the_last_calls_and_a_ticket_called_again_stands_once(
-    office: Office,
-) -> None:
-    office.open(OKSANA)
-    for _ in range(8):
-        office.take()
-        office.call()
-        office.advance(Event.RECALL)
-        office.advance(Event.NO_SHOW)
-    with office.store.read() as reader:
-        shown = queries.last_calls(reader, NUMBER)
-        missed = queries.calls_after(reader, NUMBER, shown[1].call)
-    assert [one.label for one in shown] == [f"А-00{n}" for n in range(8, 2, -1)]
-    assert [one.label for one in missed] == ["А-008", "А-008"]
-
-
-def test_the_facts_of_the_day_count_what_happened(office: Office, clock: FixedClock) -> None:
-    office.open(OKSANA)
-    for _ in range(4):
-        office.take()
-    clock.advance(600)
-    office.call()
-    office.advance(Event.START)
-    office.advance(Event.FINISH)
-    office.call()
-    office.advance(Event.NO_SHOW)
-    with office.store.read() as reader:
-        facts = queries.today(reader, NUMBER, 1)
-    assert (facts.taken, facts.waiting, facts.completed, facts.no_show) == (4, 2, 1, 1)
-    assert facts.median_wait == 600_000
-
-
-def test_people_ahead_are_those_who_came_before_and_still_wait(office: Office) -> None:
-    first, second, third = office.take(), office.take(), office.take()
-    office.store.write(service.cancel_by_visitor, second.id)
-    with office.store.read() as reader:
-        assert queries.people_ahead(reader, third) == 1
-        assert queries.people_ahead(reader, first) == 0
-        assert queries.people_ahead(reader, office_ticket := queries.ticket(reader, second.id)) == 0
-    assert office_ticket.state is State.CANCELLED
-
-
-# --- the catalogue -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("prefix", ["З", "О", "І", "Б", "A", "", "АВ", "1"])
-def test_a_letter_that_is_misread_from_afar_cannot_stand_before_numbers(
-    office: Office, prefix: str
-) -> None:
-    before = log_length(office)
-    with pytest.raises(BadPrefix):
-        office.store.write(
-            catalogue.add_service, described(prefix, "Послуга"), scope="hromada", actor="system"
-        )
-    assert log_length(office) == before
-
-
-def test_a_service_without_a_purpose_is_refused(office: Office) -> None:
-    with pytest.raises(NoPurpose):
-        office.store.write(
-            catalogue.add_service,
-            described("В", "Послуга", purposes=()),
-            scope="hromada",
-            actor="system",
-        )
-
-
-def test_an_office_offers_what_is_for_all_and_what_is_its_own(office: Office) -> None:
-    for number in (NUMBER, 7):
-        office.store.write(
-            catalogue.add_service,
-            described("В", f"Лише в офісі {number}"),
-            scope=catalogue.scope_of(number),
-            actor="system",
-        )
-    with office.store.read() as reader:
-        names = [one.name_uk for one in catalogue.services(reader, NUMBER)]
-        assert "Лише в офісі 1" in names
-        assert "Лише в офісі 7" not in names
-
-
-def test_a_retired_service_is_not_offered_and_old_tickets_still_name_it(office: Office) -> None:
-    taken = office.take()
-    retired = described("А", "Довідка або витяг", state="RETIRED")
-    office.store.write(catalogue.change_service, office.extract, retired, actor="system")
-    with office.store.read() as reader:
-        assert office.extract not in {one.id for one in catalogue.services(reader, NUMBER)}
-        assert catalogue.service_names(reader)[taken.service].name("en") == "Довідка або витяг (en)"
-    with pytest.raises(ServiceClosed):
-        office.take()
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.sampled_from(["take", "call", "cancel", "night", *Event]), max_size=25))
-def test_the_number_of_those_who_wait_is_kept_right(happening: list[str]) -> None:
-    clock = FixedClock(moment(2026, 11, 17, 9, 0))
-    with TemporaryDirectory() as folder, furnished(Path(folder) / "node.db", clock) as office:
-        office.open(OKSANA)
-        for step in happening:
-            with suppress(VuzolError):
-                if step == "take":
-                    office.take()
-                elif step == "call":
-                    office.call()
-                elif step == "cancel":
-                    with office.store.read() as reader:
-                        last = queries.waiting(reader, NUMBER)[-1:]
-                    for one in last:
-                        office.store.write(service.cancel_by_visitor, one.id)
-                elif step == "night":
-                    clock.advance(24 * 3600)
-                    office.store.write(service.close_past_days, HERE, OKSANA)
-                else:
-                    office.advance(Event(step))
-        with office.store.read() as reader:
-            waiting = queries.waiting(reader, NUMBER)
-            assert queries.count_waiting(reader, NUMBER) == len(waiting)
-            ahead = [queries.people_ahead(reader, one) for one in waiting]
-        assert ahead == list(range(len(waiting)))

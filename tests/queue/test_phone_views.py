@@ -1,0 +1,79 @@
+"""A ticket on its owner's phone."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from appliance.queue.model import Event
+from tests.queue.office import OKSANA, Office
+from tests.queue.reading import text
+
+BIDI = "\u202e"
+
+
+@pytest.fixture
+def page_of_a_ticket(kiosk: FlaskClient, office: Office) -> str:
+    """Return the address of a ticket's page, as its code on the kiosk says."""
+    taken = kiosk.post(
+        "/api/queue/tickets",
+        json={"service": str(office.extract), "purpose": "submit"},
+        headers={"Idempotency-Key": "phone"},
+    )
+    return str(taken.get_json()["status_url"]).removeprefix("http://127.0.0.1:8082")
+
+
+def test_a_phone_follows_its_ticket_to_the_end(
+    phone: FlaskClient, office: Office, page_of_a_ticket: str
+) -> None:
+    assert "Перед вами нікого" in text(phone.get(page_of_a_ticket))
+    office.open(OKSANA)
+    office.call()
+    assert "Вас запрошують: вікно 1" in text(phone.get(page_of_a_ticket))
+    office.advance(Event.START)
+    office.advance(Event.FINISH)
+    assert "прийом завершено" in text(phone.get(page_of_a_ticket))
+
+
+def test_a_visitor_gives_a_ticket_back_after_one_question(
+    phone: FlaskClient, office: Office, page_of_a_ticket: str
+) -> None:
+    address, _, token = page_of_a_ticket.partition("?k=")
+    assert "Віддати талон А-001?" in text(phone.get(f"{address}/cancel?k={token}"))
+    assert office.count("queue_event") == 0
+    for _press in range(2):
+        page = phone.post(f"{address}/cancel", data={"k": token}, follow_redirects=True)
+        assert "ви відмовилися від талона" in text(page)
+    assert office.count("queue_event") == 1
+
+
+@pytest.mark.parametrize("wrong", ["", "?k=", "?k=guess", "?k=%00", f"?k={BIDI}"])
+def test_a_wrong_token_finds_nothing(
+    phone: FlaskClient, office: Office, page_of_a_ticket: str, wrong: str
+) -> None:
+    address = page_of_a_ticket.partition("?")[0]
+    for path in (address, f"{address}/cancel"):
+        refused = phone.get(path + wrong)
+        assert refused.status_code == 404
+        assert "Такого талона немає" in text(refused)
+    assert phone.post(f"{address}/cancel{wrong}").status_code == 404
+    assert office.count("queue_event") == 0
+
+
+def test_the_ticket_of_another_does_not_open_with_my_token(
+    phone: FlaskClient, office: Office, page_of_a_ticket: str
+) -> None:
+    other, token = office.take(), page_of_a_ticket.partition("?k=")[2]
+    assert phone.get(f"/t/{other.id}?k={token}").status_code == 404
+
+
+def test_a_phone_without_a_ticket_sees_what_the_hall_sees(
+    phone: FlaskClient, office: Office
+) -> None:
+    assert "Ще нікого не викликали" in text(phone.get("/"))
+    office.open(OKSANA)
+    office.take()
+    office.take()
+    office.call()
+    page = text(phone.get("/"))
+    assert "Чекають 1 людина" in page
+    assert "Працюють вікна 1" in page
+    assert "А-001 вікно 1 о 09:00" in page
