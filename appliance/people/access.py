@@ -239,7 +239,8 @@ def _find_staff() -> Response | None:
     g.vuzol_staff = person
     _show_in_the_frame(person)
     now = moment(context)
-    if is_over(session.seen, now, TOUCH_SECONDS):
+    # A page that keeps itself fresh is nobody at work: it must not keep the session alive.
+    if "X-Fragment" not in request.headers and is_over(session.seen, now, TOUCH_SECONDS):
         with _if_the_disk_takes_it():
             context.store.write(entrance.touch_session, session.token_hash, now=now)
     return _insist_on_own_password(person) if person.must_change else None

@@ -6,15 +6,16 @@
 // data-live-part="x" go to the element of the same name anywhere on the page; what is left goes
 // into the element itself. Events of other kinds than "message" are named in data-live-kinds.
 // After 10 s without any event, heartbeats included, the page says that it is stale: [data-stale]
-// is shown, [data-fresh] is hidden, and [data-stale-since] tells since when.
+// is shown, [data-fresh] is hidden, and [data-stale-since] tells since when. Without any event the
+// fragment is fetched every 15 s all the same: how long something lasts changes by itself.
 (() => {
   "use strict";
-  const SILENCE_MS = 10000, LONGEST_WAIT_MS = 30000, RETRY_MS = 3000;
+  const SILENCE_MS = 10000, LONGEST_WAIT_MS = 30000, RETRY_MS = 3000, LOOK_MS = 15000;
   const root = document.querySelector("[data-live]");
   if (!root || !window.EventSource) return;
 
   let source = null, lastId = "", wait = 1000, heard = Date.now(), stale = false;
-  let fetching = false, again = false, failed = 0;
+  let fetching = false, again = false, failed = 0, looked = Date.now();
   const clock = () => document.querySelector("[data-clock]");
   const hour = (at) => new Intl.DateTimeFormat("uk", { hour: "2-digit", minute: "2-digit" }).format(at);
 
@@ -24,6 +25,7 @@
     if (event.type === "beat" && event.data) {
       root.dataset.liveAt = event.data;
       if (clock()) clock().textContent = event.data;
+      if (Date.now() - looked > LOOK_MS) refresh();
     }
     if (!failed) show(false);
   }
@@ -73,6 +75,7 @@
   async function refresh() {
     if (!root.dataset.liveUrl) return;
     if (fetching) { again = true; return; }
+    looked = Date.now();
     if (document.querySelector("form[data-sending]")) return; // its answer brings a fresh page
     fetching = true;
     try {
