@@ -10,6 +10,7 @@ requests in hand are cut, and what the centre has not confirmed is sent again at
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,9 @@ from sync.worker import Desk, Worker
 
 LOG: Final = logging.getLogger(__name__)
 STOP_SECONDS: Final = 3.0
+STUMBLE_SECONDS: Final = 1.0
 LONGEST_WAIT: Final = 3600.0
+CALM_SECONDS: Final = 0.5
 UNREACHED: Final = frozenset(Failure) - {Failure.ABORTED}
 NOT_THE_CENTRE: Final = frozenset({"unsigned", "bad_message"})
 GATEWAY: Final = frozenset({f"status {status}" for status in (500, 502, 503, 504)})
@@ -136,9 +139,14 @@ class Link:
                 return
             if isinstance(event, Woken):
                 self._woken = False
-            state, actions = self._agent.step(state, event, self._now(), self._chance)
-            for action in actions:
-                self._act(action)
+            try:
+                state, actions = self._agent.step(state, event, self._now(), self._chance)
+                for action in actions:
+                    self._act(action)
+            except Exception:  # what is under way runs into its time-out, and is tried again
+                LOG.exception("%s was not dealt with to its end", type(event).__name__)
+                time.sleep(STUMBLE_SECONDS)  # else what is due would be tried without a breath
+                time.sleep(CALM_SECONDS)
 
     def _until(self, moment: float) -> float:
         return min(LONGEST_WAIT, max(0.0, moment - self._now()))
