@@ -39,6 +39,9 @@ from sync.sides import Phase, Side, State
 if TYPE_CHECKING:
     from random import Random
 
+PATIENCE: Final = 10.0
+"""Seconds after which a request under way is given up when the link has come up anew."""
+
 GATHERING: Final = 1.0
 """Seconds that the bulk side waits for more when something was logged."""
 
@@ -89,8 +92,11 @@ class Turn(Answering):
             self.change(side.wire, until=self.now + self.chance.uniform(0.0, URGENT_PAUSE))
 
     def link_up(self, _event: LinkUp) -> None:
-        """Stop waiting."""
+        """Stop waiting, also for an answer to what was sent on a link that is no more."""
         for side in (self.state.urgent, self.state.bulk):
+            if side.phase is Phase.ASKING and self.now > side.sent_at + PATIENCE:
+                self.do(Drop(side.wire))
+                side = self.change(side.wire, phase=Phase.RESTING)  # noqa: PLW2901
             if self.may_go(side):
                 self.change(side.wire, pause=0.0, wanted=side.wanted or side.wire is Wire.URGENT)
                 self.collect(side.wire)

@@ -111,16 +111,19 @@ class Settlement:
 
 
 def collect(reader: Reader, plan: Plan, *, version: str, clock: Clock) -> Found:
-    """Return what the plan's next request says, as one moment shows it."""
+    """Return what the plan's next request says, as one moment shows it.
+
+    Questions come alone: the rows of a later start must not overtake those of an earlier one that
+    a restored centre may have lost.
+    """
     unsure = log.unconfirmed(reader, plan.centre_epoch) if plan.centre_epoch else []
-    skip = plan.skip | {(stream.epoch, lane) for stream, lane in unsure}
-    place = next(_pending(reader, plan, skip), None)
+    asked = [(one, its) for one, its in unsure if its in LANES[plan.wire]]
+    place = next(_pending(reader, plan), None)
     after, entries = 0, list[Entry]()
-    if place is not None and plan.centre_epoch:
+    if place is not None and plan.centre_epoch and not asked:
         after = log.cursor(reader, *place).have
         entries = log.entries(reader, *place, after, plan.most_bytes)
     stream, lane = place or (_present(reader), plan.lanes[0])
-    asked = [(one, its) for one, its in unsure if its in LANES[plan.wire]]
     return Found(
         plan=plan,
         stream=stream,
@@ -186,13 +189,11 @@ def settle(tx: Transaction, answer: Answer) -> Settlement:
     return Settlement(tuple(ahead), tuple(forked))
 
 
-def _pending(
-    reader: Reader, plan: Plan, skip: frozenset[tuple[int, Lane]]
-) -> Iterator[tuple[StreamId, Lane]]:
+def _pending(reader: Reader, plan: Plan) -> Iterator[tuple[StreamId, Lane]]:
     """Give what may be sent: the plan's lanes in order, the oldest stream first."""
     for lane in plan.lanes:
         for stream in log.pending_streams(reader, lane):
-            if (stream.epoch, lane) not in skip:
+            if (stream.epoch, lane) not in plan.skip:
                 yield stream, lane
 
 

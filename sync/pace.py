@@ -21,6 +21,9 @@ MOST_WEIGHT: Final = 3 << 19
 TELLING: Final = 2 << 10
 """A smaller request says more about the way there and back than about the speed."""
 
+SLOWEST: Final = 200.0
+"""Bytes a second below which a link counts as down, so that a lost request is given up in time."""
+
 WIDEST_RATIO: Final = 1.0
 FRESH: Final = 0.5  # what the newest measurement weighs
 SHORTEST_TIMEOUT: Final = 60.0
@@ -58,17 +61,17 @@ class Pace:
         ratio = self.ratio
         if weight >= FLOOR:
             ratio = min(WIDEST_RATIO, max(0.01, _mixed(ratio, size / weight)))
-        speed, room = self.speed, self.room
+        seen = size / max(seconds, 0.001)
+        # what went faster than we thought is believed at once: a new link is a new link
+        speed, room = max(seen, self.speed), self.room
         if size >= TELLING:
-            seen = size / max(seconds, 0.001)
-            # what went faster than we thought is believed at once: a new link is a new link
-            speed = max(seen, _mixed(speed, seen))
+            speed = max(seen, _mixed(self.speed, seen))
             room = min(speed * AIM_SECONDS, room * 2)
         return Pace(max(FLOOR, min(room, most or MOST, MOST)), speed, ratio)
 
     def failed(self) -> "Pace":
         """Return the pace after a request that did not come through."""
-        return replace(self, room=max(FLOOR, self.room / 2), speed=max(1.0, self.speed / 2))
+        return replace(self, room=max(FLOOR, self.room / 2), speed=max(SLOWEST, self.speed / 2))
 
 
 def next_pause(before: float, chance: "Random", *, longest: float) -> float:
