@@ -47,6 +47,7 @@ class FanOut:
         self._wake = asyncio.Event()
         self._announced = 0
         self._newest: str | None = None
+        self.failing = False  # what is new cannot be read now
 
     def __len__(self) -> int:
         return len(self._listeners) + len(self._newcomers)
@@ -80,7 +81,9 @@ class FanOut:
                 self._wake.clear()
                 try:
                     self._turn()
+                    self.failing = False
                 except Exception:  # the loop must outlive a room's mistake and a failing disk
+                    self.failing = True
                     LOG.exception("the events of %s could not be read", self.topic.name)
                     await asyncio.sleep(CALM_SECONDS)
                     self._wake.set()

@@ -15,9 +15,11 @@ from flask_babel import Babel, lazy_gettext  # type: ignore[import-untyped]
 from flask_babel import gettext as _gettext
 from flask_babel import ngettext as _ngettext
 
+from appliance.web.context import current, surface
+from appliance.web.surfaces import cookie_name
+
 LANGUAGES: Final = {"uk": "Українська", "en": "English"}
 DEFAULT: Final = "uk"
-COOKIE: Final = "vuzol_language"
 REMEMBERED_SECONDS: Final = 365 * 24 * 3600
 
 
@@ -52,8 +54,13 @@ def language() -> str:
     asked = request.args.get("lang", "")
     if asked in LANGUAGES:
         return asked
-    remembered = request.cookies.get(COOKIE, "")
+    remembered = request.cookies.get(cookie(), "")
     return remembered if remembered in LANGUAGES else DEFAULT
+
+
+def cookie() -> str:
+    """Return the name of the cookie that remembers the choice made on this surface."""
+    return cookie_name(surface(), current().config.node.number) + "_language"
 
 
 def other_language() -> tuple[str, str, str]:
@@ -76,9 +83,9 @@ def install(app: Flask, rooms: Sequence[Blueprint]) -> None:
 
 def _remember(response: Response) -> Response:
     asked = request.args.get("lang", "")
-    if asked in LANGUAGES and request.cookies.get(COOKIE) != asked:
+    if asked in LANGUAGES and request.cookies.get(cookie()) != asked:
         response.set_cookie(
-            COOKIE, asked, max_age=REMEMBERED_SECONDS, httponly=True, samesite="Strict"
+            cookie(), asked, max_age=REMEMBERED_SECONDS, httponly=True, samesite="Strict"
         )
     return response
 

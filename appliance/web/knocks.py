@@ -63,8 +63,8 @@ def knock(head: bytes, *, surface: Surface, address: str) -> Knock:
         raise Refused(400, "this is no HTTP request")
     if asked[1] != "GET":
         raise Refused(405, "events are only read: use GET")
-    target = urlsplit(asked[2])
-    topic = PATH.fullmatch(target.path)
+    path, query = _target(asked[2])
+    topic = PATH.fullmatch(path)
     if topic is None:
         raise Refused(404, "there is nothing but /events/<topic> here")
     headers = _headers(rest)
@@ -74,7 +74,7 @@ def knock(head: bytes, *, surface: Surface, address: str) -> Knock:
         cookies=_cookies(headers.get("cookie", "")),
         headers={name: value for name, value in headers.items() if name in KEPT},
         address=address,
-        query=dict(parse_qsl(target.query, max_num_fields=QUERY_FIELDS)),
+        query=query,
     )
 
 
@@ -118,6 +118,14 @@ def _shared(origin: str, allowed: str) -> tuple[str, ...]:
     if not origin or origin != allowed:
         return ()
     return (f"Access-Control-Allow-Origin: {origin}", "Access-Control-Allow-Credentials: true")
+
+
+def _target(told: str) -> tuple[str, dict[str, str]]:
+    try:
+        target = urlsplit(told)
+        return target.path, dict(parse_qsl(target.query, max_num_fields=QUERY_FIELDS))
+    except ValueError:  # half an IPv6 address, or fields without end
+        raise Refused(400, "the address cannot be read") from None
 
 
 def _headers(lines: list[str]) -> dict[str, str]:

@@ -5,13 +5,13 @@ asked when the page is read, so counting costs nothing in between.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response, g, make_response, request
 
-from appliance.web.context import Context
+from appliance.web.context import CONTEXT, Context
 from appliance.web.safety import require_this_machine
 from appliance.web.surfaces import Surface
 
@@ -26,7 +26,12 @@ class Meters:
     """What one process counts, in a registry of its own."""
 
     def __init__(self, context: Context) -> None:
-        from prometheus_client import CollectorRegistry, Histogram, ProcessCollector  # noqa: PLC0415 - start-up stays light for tools that only read our types
+        from prometheus_client import (  # noqa: PLC0415 - tools that only read our types stay light
+            CollectorRegistry,
+            Gauge,
+            Histogram,
+            ProcessCollector,
+        )
 
         self.registry: CollectorRegistry = CollectorRegistry()
         self.answers: Histogram = Histogram(
@@ -35,6 +40,12 @@ class Meters:
             ("surface", "method", "status"),
             registry=self.registry,
             buckets=BUCKETS,
+        )
+        self.connections = Gauge(
+            "vuzol_http_connections", "Open connections", ("surface",), registry=self.registry
+        )
+        self.waiting = Gauge(
+            "vuzol_http_waiting", "Requests without a thread", ("surface",), registry=self.registry
         )
         ProcessCollector(registry=self.registry)
         self.registry.register(_Rooms(context))
@@ -66,6 +77,15 @@ def install(app: Flask, context: Context, surface: Surface) -> None:
     app.after_request(partial(_stop, meters, surface))
     if surface is Surface.OFFICE:
         app.add_url_rule("/metrics", "metrics", partial(_page, meters))
+
+
+def watch(
+    app: Flask, surface: Surface, *, connections: Callable[[], int], waiting: Callable[[], int]
+) -> None:
+    """Let the page ask a surface's server how busy it is."""
+    meters: Meters = app.extensions[CONTEXT].extras[METERS]
+    meters.connections.labels(surface).set_function(connections)
+    meters.waiting.labels(surface).set_function(waiting)
 
 
 def _start() -> None:

@@ -23,7 +23,7 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask  # type: i
 
 from appliance.config import Config
 from appliance.errors import VuzolError
-from appliance.web import surfaces
+from appliance.web import metrics, surfaces
 from appliance.web.surfaces import FACINGS, Surface
 
 CONNECTIONS: Final = 500
@@ -175,10 +175,13 @@ class Server:
         """Return the port that it really listens on."""
         return int(self.door.effective_port)
 
-    @property
     def connections(self) -> int:
         """Return how many connections are open."""
         return len(self.door.active_channels)
+
+    def waiting(self) -> int:
+        """Return how many whole requests wait for a thread."""
+        return len(self._dispatcher.queue)
 
     def start(self) -> None:
         """Begin to answer."""
@@ -232,7 +235,9 @@ class Servers:
         try:
             for surface, app in apps.items():
                 port = surfaces.port(config, surface)
-                self._servers.append(Server(app, surface, host, port))
+                server = Server(app, surface, host, port)
+                self._servers.append(server)
+                metrics.watch(app, surface, connections=server.connections, waiting=server.waiting)
         except PortTaken:
             for taken in self._servers:
                 taken.start()
@@ -247,10 +252,6 @@ class Servers:
         """Begin to answer on every surface."""
         for server in self._servers:
             server.start()
-
-    def connections(self) -> dict[str, int]:
-        """Return how many connections each surface holds."""
-        return {str(server.surface): server.connections for server in self._servers}
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Answer what was accepted on all surfaces at once, then stop."""

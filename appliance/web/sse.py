@@ -152,7 +152,7 @@ class EventServer:
             beat, now = self._time(), self._loop.time()
             for fan in self._fans.values():
                 for listener in fan.everybody():
-                    listener.tell(beat)
+                    listener.tell(b"" if fan.failing else beat)  # a beat says: you see it all
                     if listener.check_at <= now:
                         self._check(fan.topic, listener)
 

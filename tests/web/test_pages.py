@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from appliance.store.clock import ClockQuality, FixedClock
 from appliance.store.database import Store
-from appliance.web import formats, i18n, navigation, signed_in
+from appliance.web import formats, navigation, signed_in
 from appliance.web.context import Context, Truth
 from appliance.web.i18n import lazy
 from appliance.web.navigation import Entry
@@ -173,7 +173,7 @@ def test_a_page_names_the_language_that_it_speaks(
 ) -> None:
     reader = client(context, kind)
     if cookie:
-        reader.set_cookie(i18n.COOKIE, cookie)
+        reader.set_cookie(f"vuzol_{kind}_s03_language", cookie)
     told = reader.get(url)
     assert told.status_code == 200
     assert f'<html lang="{language}"' in told.text

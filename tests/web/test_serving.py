@@ -84,6 +84,15 @@ def test_each_surface_answers_on_its_own_port(start: Start, given: Context) -> N
         assert b"waitress" not in told.lower()
 
 
+def test_the_metrics_tell_how_busy_each_surface_is(start: Start, given: Context) -> None:
+    start()
+    with sockets.slow(port(given.config, Surface.GUEST), 3, b"GET"):
+        time.sleep(0.2)
+        told = ask(port(given.config, Surface.OFFICE), "/metrics")
+    assert b'vuzol_http_connections{surface="guest"} 3.0' in told
+    assert b'vuzol_http_waiting{surface="guest"} 0.0' in told
+
+
 def test_a_taken_port_is_told_with_what_changes_it(start: Start, given: Context) -> None:
     start()
     with pytest.raises(PortTaken, match="office cannot listen"):

@@ -31,6 +31,7 @@
 
   for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"])
     addEventListener(kind, () => { if (!box || box.hidden) stay(); }, { passive: true });
+  document.addEventListener("vuzol:busy", stay); // the page is being read aloud
   if (box) box.querySelector("[data-idle-stay]").addEventListener("click", stay);
   setInterval(tick, 250);
 })();
