@@ -60,7 +60,8 @@ class Worker:
         """End within the time; return whether it did."""
         self.abort()
         self._actions.put(None)
-        self._thread.join(seconds)
+        if self._thread.is_alive():  # a start that failed may never have come to it
+            self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ import pytest
 from appliance import cli
 from appliance.demo.places import NoRoomForDemo, places
 from tests.demonstration import Appliance, Demonstration, demonstration, eventually, is_alive
+from tests.loopback import address
 
 pytestmark = pytest.mark.xdist_group("demo")
 
-FIRST = "127.0.0.41"
+FIRST = address()
 SURFACES = {"office", "kiosk", "guest", "hub"}
 
 
@@ -73,13 +75,14 @@ def test_a_cut_link_stops_nothing_and_the_centre_has_each_ticket_once(
 
 def test_a_second_demonstration_says_what_is_in_its_way(running: Demonstration) -> None:
     assert running.process.poll() is None
-    told = r"cannot listen at 127\.0\.0\.41:8080 \(Address already in use\)"
+    told = rf"cannot listen at {re.escape(FIRST)}:8080 \(Address already in use\)"
     with pytest.raises(AssertionError, match=told), demonstration(FIRST):
         pytest.fail("two demonstrations at one address")
 
 
 def test_ctrl_c_stops_all_of_it_and_leaves_no_data() -> None:
-    with demonstration("127.0.0.44") as started:
+    first = address()
+    with demonstration(first) as started:
         children = started.children()
         made = Path(f"/proc/{children[0]}/cmdline").read_bytes().split(b"\0")[-2].decode()
         home = Path(made).parent.parent
@@ -92,13 +95,13 @@ def test_ctrl_c_stops_all_of_it_and_leaves_no_data() -> None:
     assert not home.exists()
     with socket.socket() as port:
         port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        port.bind(("127.0.0.44", 8080))
+        port.bind((first, 8080))
 
 
 def test_data_that_was_to_be_kept_is_there_at_the_next_start(tmp_path: Path) -> None:
     taken = []
     for _ in range(2):
-        with demonstration("127.0.0.47", "--data", str(tmp_path / "kept")) as started:
+        with demonstration(address(), "--data", str(tmp_path / "kept")) as started:
             _, village, _ = started.appliances
             taken.append(village.take()["number"])
             assert started.stop(signal.SIGTERM) == cli.DONE
@@ -107,7 +110,7 @@ def test_data_that_was_to_be_kept_is_there_at_the_next_start(tmp_path: Path) -> 
 
 
 def test_an_appliance_that_ends_is_told_and_the_others_are_stopped() -> None:
-    with demonstration("127.0.0.50") as started:
+    with demonstration(address()) as started:
         first, *others = started.children()
         os.kill(first, signal.SIGKILL)
         assert started.process.wait(20) == cli.FAILED
@@ -119,7 +122,7 @@ def test_an_appliance_that_ends_is_told_and_the_others_are_stopped() -> None:
 
 
 def test_a_supervisor_that_is_killed_leaves_no_appliance_behind(tmp_path: Path) -> None:
-    with demonstration("127.0.0.53", "--data", str(tmp_path)) as started:
+    with demonstration(address(), "--data", str(tmp_path)) as started:
         children = started.children()
         started.process.kill()
         eventually(lambda: not any(is_alive(child) for child in children), seconds=15)

@@ -16,10 +16,12 @@ from nacl.signing import SigningKey
 
 from appliance import cli
 from provisioning.keys import public_text
+from tests.loopback import address
 
 pytestmark = pytest.mark.xdist_group("node")
 
-SETTINGS = """
+HERE, THERE = address(), address()
+SETTINGS = f"""
 [node]
 number = 7
 title = "Старостат села Тихе"
@@ -29,7 +31,7 @@ data = "."
 id = "t"
 name = "Громада"
 [surfaces]
-address = "127.0.0.71"
+address = "{HERE}"
 """
 
 
@@ -71,7 +73,7 @@ def test_it_tells_the_service_manager_that_it_is_ready_alive_and_stopping(
     environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "900000"}
     with manager(tmp_path) as listening, up(node_toml, **environ) as process:
         assert listening.recv(100) == b"READY=1"
-        with socket.create_connection(("127.0.0.71", 8080), timeout=5):
+        with socket.create_connection((HERE, 8080), timeout=5):
             pass  # ready means that it answers
         assert {listening.recv(100) for _ in range(3)} == {b"WATCHDOG=1"}
         process.send_signal(signal.SIGTERM)
@@ -91,7 +93,7 @@ def test_a_cold_start_takes_less_than_three_seconds_of_the_processor(node_toml: 
 def test_a_second_owner_of_the_data_is_refused_in_one_sentence(node_toml: Path) -> None:
     with up(node_toml) as first:
         wait_for_port(first)
-        with up(node_toml, VUZOL_SURFACES_ADDRESS="127.0.0.72") as second:
+        with up(node_toml, VUZOL_SURFACES_ADDRESS=THERE) as second:
             assert second.wait(25) == cli.FAILED
             assert second.stderr is not None
             told = second.stderr.read()
@@ -99,12 +101,17 @@ def test_a_second_owner_of_the_data_is_refused_in_one_sentence(node_toml: Path) 
     assert told.count("\n") == 1
 
 
-def test_a_port_that_is_taken_is_named_and_nothing_is_left_running(node_toml: Path) -> None:
-    with socket.create_server(("127.0.0.71", 8082)), up(node_toml) as process:
+@pytest.mark.parametrize("role", ["centre", "village"])
+def test_a_port_that_is_taken_is_named_and_nothing_is_left_running(
+    node_toml: Path, role: str
+) -> None:
+    if role == "village":
+        make_a_village(node_toml)
+    with socket.create_server((HERE, 8082)), up(node_toml) as process:
         assert process.wait(15) == cli.FAILED
         assert process.stderr is not None
         told = process.stderr.read()
-    assert "127.0.0.71:8082" in told
+    assert f"{HERE}:8082" in told
     assert told.count("\n") == 1
 
 
@@ -120,12 +127,9 @@ def test_a_key_that_others_can_read_is_refused(node_toml: Path) -> None:
 
 def test_it_stops_within_ten_seconds_whoever_holds_on_to_it(node_toml: Path) -> None:
     """A centre that never answers, a body that never ends, a display that goes on listening."""
-    centre = public_text(SigningKey.generate())
-    settings = node_toml.read_text(encoding="utf-8").replace('"centre"', '"village"')
-    link = f'[link]\ncentre = "http://127.0.0.71:9099"\ncentre_key = "{centre}"\n'
-    node_toml.write_text(settings + link, encoding="utf-8")
+    make_a_village(node_toml)
     with (
-        socket.create_server(("127.0.0.71", 9099)) as silent,
+        socket.create_server((HERE, 9099)) as silent,
         up(node_toml) as process,
     ):
         wait_for_port(process)
@@ -141,13 +145,21 @@ def test_it_stops_within_ten_seconds_whoever_holds_on_to_it(node_toml: Path) -> 
 def test_it_answers_what_it_had_accepted_when_it_was_told_to_stop(node_toml: Path) -> None:
     with up(node_toml) as process:
         wait_for_port(process)
-        with socket.create_connection(("127.0.0.71", 8080), timeout=10) as late:
-            late.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.71\r\n")
+        with socket.create_connection((HERE, 8080), timeout=10) as late:
+            late.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
             process.send_signal(signal.SIGTERM)
             time.sleep(0.2)
             late.sendall(b"\r\n")
             assert late.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
         assert process.wait(15) == cli.DONE
+
+
+def make_a_village(node_toml: Path) -> None:
+    """Let the node be a village whose centre is where a test may listen, or nobody does."""
+    centre = public_text(SigningKey.generate())
+    settings = node_toml.read_text(encoding="utf-8").replace('"centre"', '"village"')
+    link = f'[link]\ncentre = "http://{HERE}:9099"\ncentre_key = "{centre}"\n'
+    node_toml.write_text(settings + link, encoding="utf-8")
 
 
 def processor_seconds(pid: int) -> float:
@@ -158,15 +170,15 @@ def processor_seconds(pid: int) -> float:
 
 def slow_body() -> socket.socket:
     """Begin a request whose body does not come."""
-    connected = socket.create_connection(("127.0.0.71", 8082), timeout=15)
+    connected = socket.create_connection((HERE, 8082), timeout=15)
     connected.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
     return connected
 
 
 def listener() -> socket.socket:
     """Listen to live events, as a display does."""
-    connected = socket.create_connection(("127.0.0.71", 8181), timeout=15)
-    connected.sendall(b"GET /events/queue HTTP/1.1\r\nHost: 127.0.0.71:8181\r\n\r\n")
+    connected = socket.create_connection((HERE, 8181), timeout=15)
+    connected.sendall(b"GET /events/queue HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert connected.recv(100).startswith(b"HTTP/1.1 200 ")
     return connected
 
@@ -176,7 +188,7 @@ def wait_for_port(process: "subprocess.Popen[str]") -> None:
     while time.monotonic() < until:
         assert process.poll() is None
         try:
-            socket.create_connection(("127.0.0.71", 8080), timeout=1).close()
+            socket.create_connection((HERE, 8080), timeout=1).close()
         except OSError:
             time.sleep(0.05)
         else:

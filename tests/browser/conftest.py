@@ -9,11 +9,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.demonstration import Demonstration, demonstration
+from tests.loopback import address
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update")  # fmt: skip
-FIRST = "127.0.0.61"
 SHOTS = Path("build/screenshots")
 
 
@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Demonstration]:
-    with demonstration(FIRST) as started:
+    with demonstration(address()) as started:
         yield started
 
 
