@@ -11,7 +11,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -42,7 +43,6 @@ LOG: Final = logging.getLogger(__name__)
 STOP_SECONDS: Final = 3.0
 STUMBLE_SECONDS: Final = 1.0
 LONGEST_WAIT: Final = 3600.0
-CALM_SECONDS: Final = 0.5
 UNREACHED: Final = frozenset(Failure) - {Failure.ABORTED}
 NOT_THE_CENTRE: Final = frozenset({"unsigned", "bad_message"})
 GATEWAY: Final = frozenset({f"status {status}" for status in (500, 502, 503, 504)})
@@ -139,14 +139,12 @@ class Link:
                 return
             if isinstance(event, Woken):
                 self._woken = False
-            try:
+            actions: tuple[Action, ...] = ()
+            with _outlived(event):  # what is under way runs into its time-out, and is tried again
                 state, actions = self._agent.step(state, event, self._now(), self._chance)
-                for action in actions:
+            for action in actions:
+                with _outlived(action):  # one that fails takes none of the others along
                     self._act(action)
-            except Exception:  # what is under way runs into its time-out, and is tried again
-                LOG.exception("%s was not dealt with to its end", type(event).__name__)
-                time.sleep(STUMBLE_SECONDS)  # else what is due would be tried without a breath
-                time.sleep(CALM_SECONDS)
 
     def _until(self, moment: float) -> float:
         return min(LONGEST_WAIT, max(0.0, moment - self._now()))
@@ -204,6 +202,16 @@ class Link:
     def _bytes(self) -> tuple[int, int]:
         carried = self.traffic.values()
         return sum(one.sent for one in carried), sum(one.received for one in carried)
+
+
+@contextmanager
+def _outlived(what: Event | Action) -> Iterator[None]:
+    """Let the agent's thread go on whatever one event or action met: nobody starts another."""
+    try:
+        yield
+    except Exception:  # the reason stands above
+        LOG.exception("%s was not dealt with", type(what).__name__)
+        time.sleep(STUMBLE_SECONDS)  # else what is due would be tried without a breath
 
 
 LEVELS: Final = {

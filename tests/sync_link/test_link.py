@@ -149,6 +149,28 @@ def test_stopping_takes_seconds_even_with_a_dead_centre(tmp_path: Path) -> None:
     assert not any(one.name.startswith(("link-", "agent")) for one in threading.enumerate())
 
 
+def test_the_agent_outlives_what_it_did_not_foresee(tmp_path: Path, centre: HubServer) -> None:
+    """Its thread ended without a word: nothing went up any more, and pages said «up» for ever."""
+    village = Village(tmp_path, centre.url, start=False)
+    touch, failing = village.link.ledger.touch, iter([True, True])
+
+    def touched(address: str) -> None:
+        if next(failing, False):
+            raise RuntimeError("nobody thought of this")
+        touch(address)
+
+    village.link.ledger.touch = touched  # type: ignore[method-assign]
+    try:
+        village.link.start()
+        village.store.write(visit, 0)
+        until(lambda: centre.seen() == [0] and left(village) == 0)
+        village.store.write(visit, 1)
+        until(lambda: centre.seen() == [0, 1] and left(village) == 0)
+        assert next(failing, None) is None
+    finally:
+        village.stop()
+
+
 def test_many_nodes_are_served_and_none_is_mixed_up(tmp_path: Path, centre: HubServer) -> None:
     villages = [Village(tmp_path, centre.url, node) for node in range(2, 10)]
     for turn in range(5):
