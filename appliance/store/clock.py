@@ -16,6 +16,9 @@ HOLDS_SECONDS: Final = 24 * 3600
 AHEAD_MS: Final = 5 * 60 * 1000
 """A remote clock that is further ahead of a good one is not followed."""
 
+LATEST_MS: Final = 4_102_444_800_000
+"""The year 2100. A number past it is of no clock, and to follow it could leave no room to grow."""
+
 STA_UNSYNC: Final = 0x0040
 TIME_ERROR: Final = 5
 
@@ -162,7 +165,7 @@ class HybridClock:
 
     def follow(self, remote: int, wall: int, quality: ClockQuality) -> bool:
         """Take in a number of another node; return False if it runs too far ahead to be."""
-        if quality.good and (remote >> COUNTER_BITS) > wall + AHEAD_MS:
+        if (remote >> COUNTER_BITS) > (wall + AHEAD_MS if quality.good else LATEST_MS):
             return False
         self._last = max(self._last, remote)
         return True

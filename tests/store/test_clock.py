@@ -66,6 +66,13 @@ def test_a_remote_number_far_ahead_of_a_good_clock_is_not_followed() -> None:
     assert hybrid.follow(far, wall, ClockQuality.UNKNOWN), "nothing to judge it by"
 
 
+def test_a_number_that_leaves_no_room_to_grow_is_never_followed() -> None:
+    """A centre without a clock followed it, and the next number fitted no row."""
+    hybrid, greatest = HybridClock(0), (1 << 63) - 1
+    assert not hybrid.follow(greatest, 0, ClockQuality.UNKNOWN)
+    assert hybrid.next(0, ClockQuality.UNKNOWN) == 1
+
+
 def test_the_system_clock_holds_for_a_day_after_it_was_last_right(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
