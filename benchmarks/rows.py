@@ -47,7 +47,10 @@ class Opening:
 
 
 def opened(path: Path, *, now: int = MORNING, seed: int = 1) -> Opening:
-    """Open a village's file. Syncs are off: filling is no measurement."""
+    """Open a village's file. Syncs are off: filling is no measurement.
+
+    Of what the centre writes there is only a catalogue, so DOWN rows may be written here.
+    """
     clock = FixedClock(now)
     store = Store.open(path, TABLES, node=NODE, clock=clock, inline=True, entropy=_chance(seed))
     store._opened.connection.execute("PRAGMA synchronous = OFF")

@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -97,13 +97,19 @@ def first_sign_in(told: Any) -> dict[str, str]:
 
 @contextmanager
 def hromada(
-    *, environment: Mapping[str, str] | None = None, address: str = "127.0.0.31"
+    *,
+    environment: Mapping[str, str] | None = None,
+    address: str = "127.0.0.31",
+    data: Path | None = None,
 ) -> Iterator[list[Appliance]]:
-    """Start the demonstration in a new folder; give its appliances, the centre first."""
-    with tempfile.TemporaryDirectory(prefix="vuzol-bench-", dir="build") as folder:
+    """Start the demonstration in `data` or a new folder; give its appliances, the centre first."""
+    with ExitStack() as closing:
+        folder = data or Path(
+            closing.enter_context(tempfile.TemporaryDirectory(prefix="vuzol-bench-", dir="build"))
+        )
         words = [sys.executable, "-m", "appliance", "demo", "--json", "--address", address]
         process = subprocess.Popen(
-            [*words, "--data", folder],
+            [*words, "--data", str(folder)],
             stdout=subprocess.PIPE,
             text=True,
             env=dict(environment or os.environ),
@@ -111,7 +117,7 @@ def hromada(
         try:
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())
-            yield _appliances(told["appliances"], process.pid, Path(folder))
+            yield _appliances(told["appliances"], process.pid, folder)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=PATIENCE)

@@ -1,0 +1,147 @@
+"""A village that was silent for months comes back: bytes a row, rows a second, an idle hour.
+
+Real processes over loopback; the rows are those of `benchmarks.rows --seed 1`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from benchmarks.figure import Figure, percentile
+from benchmarks.load import Order
+from benchmarks.queue import clients
+from benchmarks.rows import fill, opened
+from benchmarks.running import Appliance, hromada, wait_until
+
+TICKETS: Final = 12_000
+"""Visitors of the silent months: some 80,000 rows."""
+
+SERVICES: Final = "/api/queue/services"
+QUIET_SECONDS: Final = 12.0
+POLL: Final = 2
+"""Seconds between two questions while idling is measured."""
+
+DEFAULT_POLL: Final = 300
+
+
+def measure() -> Iterator[Figure]:
+    """Prepare the months, then let the village come back; then let it idle."""
+    with tempfile.TemporaryDirectory(prefix="months-", dir="build") as folder:
+        prepare(Path(folder), tickets=TICKETS)
+        with hromada(data=Path(folder)) as appliances:
+            centre, village = appliances[0], appliances[1]
+            yield from _return(centre, village)
+            yield from _one_row(village)
+    yield from _idle()
+
+
+def prepare(folder: Path, *, tickets: int) -> None:
+    """Make a hromada whose first village has rows that the centre has not heard of."""
+    with hromada(data=folder):
+        pass
+    opening = opened(village_file(folder), seed=1)
+    fill(opening, seed=1, tickets=tickets)
+    opening.store.close()
+
+
+def village_file(folder: Path) -> Path:
+    """Return the database of the first village of a demonstration."""
+    return next(path for path in folder.glob("*/node.db") if "verboliz" in path.parent.name)
+
+
+def _return(centre: Appliance, village: Appliance) -> Iterator[Figure]:
+    unsent = village.metric("vuzol_unsent_entries")
+    carried = village.metric("vuzol_link_bytes_total")
+    processor = centre.processor_ms()
+    begun = time.monotonic()
+    crowd = _kiosk_crowd(centre)
+    arrived = wait_until(lambda: _landed(centre, village), seconds=300, each=0.02)
+    busy = time.monotonic() - begun
+    used = centre.processor_ms() - processor
+    during = _latencies(crowd)
+    rows = unsent - village.metric("vuzol_unsent_entries")
+    sent = village.metric("vuzol_link_bytes_total") - carried
+    quiet = _latencies(_kiosk_crowd(centre, busy))
+    yield Figure("rows that waited in the village", rows, "rows", "tickets, events, audit")
+    yield Figure("bytes a row on the wire, all in", sent / rows, "B", "both ways", "<= 10")
+    told = f"projection on; village, kiosk's clients and centre on one machine, {arrived:.1f} s"
+    yield Figure("rows a second into the centre", rows / busy, "/s", told, ">= 10000")
+    yield Figure("rows a second of the centre's processor", rows / used * 1000, "/s")
+    ratio = percentile(during, 0.99) / percentile(quiet, 0.99)
+    versus = f"{percentile(during, 0.99):.1f} ms / {percentile(quiet, 0.99):.1f} ms without"
+    yield Figure("kiosk's p99 at the centre meanwhile", ratio, "x", versus, "<= 2")
+
+
+def _landed(centre: Appliance, village: Appliance) -> bool:
+    return (
+        village.metric("vuzol_unsent_entries") == 0
+        and centre.metric("vuzol_unprojected_entries") == 0
+    )
+
+
+def _kiosk_crowd(centre: Appliance, seconds: float = 6.0) -> "subprocess.Popen[str]":
+    order = Order(centre.urls["kiosk"] + SERVICES, 1, seconds, [], {}, "kiosk")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.load"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    json.dump(asdict(order), process.stdin)
+    process.stdin.close()
+    return process
+
+
+def _latencies(crowd: "subprocess.Popen[str]") -> list[float]:
+    assert crowd.stdout is not None
+    latencies, _, _ = json.load(crowd.stdout)
+    crowd.wait()
+    told: list[float] = latencies
+    return told
+
+
+def _one_row(village: Appliance) -> Iterator[Figure]:
+    """Take one ticket of a day that is open, and count what crosses until the centre has it."""
+    service = village.get("kiosk", SERVICES)["services"][0]
+    body = {"service": service["id"], "purpose": service["purposes"][0], "priority": None}
+    url = village.urls["kiosk"] + "/api/queue/tickets"
+    clients(Order(url, 1, 0.01, [body], {}, "first"))
+    _quiet(village)
+    before = village.metric("vuzol_link_bytes_total")
+    clients(Order(url, 1, 0.001, [body], {}, "second"))
+    _quiet(village)
+    crossed = village.metric("vuzol_link_bytes_total") - before
+    yield Figure("one row, all in", crossed, "B", "both ways", "<= 800")
+
+
+def _quiet(village: Appliance) -> None:
+    time.sleep(0.5)
+    wait_until(lambda: village.metric("vuzol_unsent_entries") == 0)
+    time.sleep(0.5)
+
+
+def _idle() -> Iterator[Figure]:
+    """Count a village with nothing to say that asks every `POLL` seconds, for some seconds."""
+    environment = {**os.environ, "VUZOL_LINK_POLL_SECONDS": str(POLL)}
+    with hromada(environment=environment) as appliances:
+        village = appliances[1]
+        _quiet(village)
+        names = ("vuzol_link_bytes_total", "vuzol_link_requests_total")
+        bytes_before, requests_before = (village.metric(name) for name in names)
+        time.sleep(QUIET_SECONDS)
+        crossed, requests = (
+            village.metric(name) - before
+            for name, before in zip(names, (bytes_before, requests_before), strict=True)
+        )
+    yield Figure("nothing to send: one round trip", crossed / requests, "B", "both ways", "<= 700")
+    hour = crossed / QUIET_SECONDS * 3600 * POLL / DEFAULT_POLL
+    told = f"asking every {DEFAULT_POLL} s, from {requests:.0f} round trips"
+    yield Figure("an idle hour", hour / 1024, "kB", told, "<= 10")
