@@ -62,11 +62,16 @@ class Appliance:
             clock=self.store.clock,
             truth=self._truth,
             passwords=self.passwords,
-            health={"replication": self.end.status.facts, "staff": self._staff},
+            health={
+                "replication": self.end.status.facts,
+                "staff": self._staff,
+                "listeners": self._listeners,
+            },
             metrics=(self.end.status.metrics,),
             extras={**self.end.extras, LAST_CONTACTS: self._last_contact},
         )
         self.apps = self._surfaces()
+        self._events: EventServers | None = None  # nobody listens before the doors are open
 
     def __enter__(self) -> Self:
         with self._closing as undo:
@@ -74,7 +79,8 @@ class Appliance:
                 reissuer = reissue.start_reissuer(self.context, sealing.opener(self.key))
                 undo.callback(reissuer.stop)
             undo.callback(self.end.stop)
-            events = EventServers(faces.topics(self.context), self.config, self.store)
+            topics = faces.topics(self.context)
+            events = self._events = EventServers(topics, self.config, self.store)
             servers = Servers(self.apps, self.config)
             self.end.guard(servers.door(Surface.HUB))
             events.start()
@@ -114,6 +120,10 @@ class Appliance:
         with self.store.read() as reader:
             somebody = bool(queries.staff_list(reader))
         return {"list_at": self._staff_list_at(), "somebody_can_sign_in": somebody}
+
+    def _listeners(self) -> dict[str, int]:
+        """Return how many live pages listen on each surface."""
+        return self._events.seats_taken() if self._events else {}
 
     def _last_contact(self, node: int) -> int | None:
         known = {one.number: one.heard for one in self.end.status.nodes()}
