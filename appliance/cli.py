@@ -32,15 +32,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     chosen = _parser().parse_args(argv)
     try:
-        answer = chosen.run(chosen)
+        _show(chosen.run(chosen), as_json=getattr(chosen, "json", False))
     except VuzolError as error:
         return _failed(chosen, str(error))
+    except BrokenPipeError:  # `vuzol status | head` has read what it wanted
+        sys.stdout = None  # nobody is left to flush it to
     except KeyboardInterrupt:
         return _failed(chosen, "stopped before it was done; start it again")
     except Exception as error:  # noqa: BLE001 - whoever stands at the terminal gets a sentence
         return _failed(chosen, _unforeseen(error))
-    if answer is not None:
-        print(json.dumps(answer, ensure_ascii=False, default=str) if chosen.json else _text(answer))
     return DONE
 
 
@@ -137,6 +137,12 @@ def _demo(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--address", default="127.0.0.11", help="address of the centre; the villages take the next"
     )
+
+
+def _show(answer: Answer | None, *, as_json: bool) -> None:
+    if answer is not None:
+        told = json.dumps(answer, ensure_ascii=False, default=str) if as_json else _text(answer)
+        print(told, flush=True)
 
 
 def _text(answer: Answer, indent: str = "") -> str:

@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import ClassVar, Final, cast
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from appliance.config import Role
+from appliance.errors import VuzolError
 from appliance.people.access import requires, staff
 from appliance.people.model import Permission
 from appliance.web import navigation
@@ -22,6 +23,20 @@ from sync.status import EXTRA, Status
 
 WAKE: Final = "sync.wake"
 """The name under which `Context.extras` holds what calls the centre at once."""
+
+
+class NobodyToCall(VuzolError):
+    """A node was told to call its centre, and has none: it is the centre, or was told of none."""
+
+    code: ClassVar[str] = "nobody_to_call"
+    status_hint: ClassVar[int] = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this node calls nobody",
+            next_step="ask a village; one that knows no centre needs link.centre_key in node.toml",
+        )
+
 
 office = Blueprint("sync_office", __name__, template_folder="templates")
 
@@ -119,5 +134,5 @@ def _page(name: str) -> str:
 def _wake() -> None:
     wake: Callable[[], None] | None = current().extras.get(WAKE)
     if wake is None:
-        raise NotFound("this is the centre: nodes call it")
+        raise NobodyToCall
     wake()

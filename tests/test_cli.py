@@ -95,6 +95,18 @@ def test_check_is_readable_without_json(
     assert "node.title: Старостат\n" in capsys.readouterr().out
 
 
+def test_a_reader_that_goes_away_is_no_failure(node_toml: Path) -> None:
+    command = f"{sys.executable} -m appliance check --config {node_toml}"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{command} | true"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (cli.DONE, "")
+
+
 @pytest.mark.parametrize("command", [["check"], ["up"], ["status"], ["sync", "now"]])
 def test_a_missing_configuration_is_one_sentence_and_exit_code_1(command: list[str]) -> None:
     done = said(*command, "--config", "/nowhere/node.toml")
