@@ -10,7 +10,7 @@ import hmac
 import ipaddress
 import unicodedata
 from typing import ClassVar, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -148,7 +148,7 @@ def require_tokens(app: Flask) -> None:
 
 
 def _check_host() -> None:
-    if FACINGS[surface()].named_hosts_only and not _is_ours(urlsplit(f"//{request.host}").hostname):
+    if FACINGS[surface()].named_hosts_only and not _is_ours(_read(f"//{request.host}").hostname):
         raise StrangeHost
 
 
@@ -167,6 +167,14 @@ def _is_ours(host: str | None) -> bool:
     return True
 
 
+def _read(address: str) -> SplitResult:
+    """Return the parts of an address; all of them are empty where it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:  # half an IPv6 address
+        return urlsplit("")
+
+
 def _check_length() -> None:
     limit = FACINGS[surface()].body_limit
     if request.content_length is not None and request.content_length > limit:
@@ -180,7 +188,7 @@ def _check_origin() -> None:
     if told in {"same-origin", "none"}:
         return
     origin = request.headers.get("Origin")
-    if told is not None or (origin is not None and urlsplit(origin).netloc != request.host):
+    if told is not None or (origin is not None and _read(origin).netloc != request.host):
         raise StrangeOrigin
 
 

@@ -184,7 +184,7 @@ class EventServer:
         """Return where pages of this surface live, seen from whoever reached us as `host`."""
         public = surfaces.public_url(self._config, self.surface)
         ours = {surfaces.origin(surfaces.base_url(self._config, self.surface))}
-        name = urlsplit(f"//{host}").hostname or ""
+        name = _name(host)
         if not public and _is_number_or_local(name):
             shown = f"[{name}]" if ":" in name else name
             ours.add(f"http://{shown}:{surfaces.port(self._config, self.surface)}")
@@ -225,6 +225,13 @@ def _bound(surface: Surface, config: Config) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise PortTaken(surface, host, port, error.strerror or str(error)) from error
+
+
+def _name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # half an IPv6 address
+        return ""
 
 
 def _is_number_or_local(name: str) -> bool:

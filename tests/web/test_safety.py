@@ -57,6 +57,8 @@ def office(context: Context) -> FlaskClient:
         ({"Origin": "http://localhost:8081"}, 403),  # the surface next door
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "http://a]"}, 403),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, 200),
         ({"Sec-Fetch-Site": "same-origin"}, 200),
         ({"Sec-Fetch-Site": "none"}, 200),
@@ -81,6 +83,7 @@ def test_only_our_own_pages_may_write(
         (Surface.KIOSK, "vuzol-s03.local", 200),
         (Surface.KIOSK, "evil.example", 421),
         (Surface.OFFICE, "evil.example:8080", 421),
+        (Surface.OFFICE, "[", 421),
         (Surface.GUEST, "connectivitycheck.gstatic.com", 200),
         (Surface.HUB, "centre.example", 200),
     ],

@@ -1,5 +1,7 @@
 """Live events over real sockets: what is told, to whom, and who is sent away."""
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -197,6 +199,8 @@ def test_a_right_that_ends_ends_the_listening(
         (b"GET /events/nothing HTTP/1.1\r\n\r\n", b"404 Not Found"),
         (b"GET / HTTP/1.1\r\n\r\n", b"404 Not Found"),
         (b"GET /events/news/../../etc HTTP/1.1\r\n\r\n", b"404 Not Found"),
+        (b"GET //[ HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"GET /events/news HTTP/1.1\r\nHost: [\r\nOrigin: http://a\r\n\r\n", b"403 Forbidden"),
         (b"POST /events/news HTTP/1.1\r\n\r\n", b"405 Method Not Allowed"),
         (b"\x16\x03\x01\x02\x00\r\n\r\n", b"400 Bad Request"),
         (b"GET /events/news HTTP/1.1\r\nno header\r\n\r\n", b"400 Bad Request"),
@@ -284,6 +288,39 @@ def test_a_failing_read_is_tried_again(
         listener.sendall(sockets.head("/events/news"))
         sockets.read_until(listener, b'"present":0}\n\n')
     assert not failures
+
+
+def test_no_beat_is_heard_while_what_is_new_cannot_be_read(
+    start: Start, store: Store, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages with old calls on them heard the beat go on, and called themselves fresh."""
+    monkeypatch.setattr(fan_out, "CALM_SECONDS", 0.01)
+    monkeypatch.setattr(sse, "BEAT_SECONDS", 0.05)
+    broken = threading.Event()
+
+    def shaky(reader: Reader, last: str | None) -> Sequence[Event]:
+        if broken.is_set():
+            raise OSError("disk")
+        return replay(reader, last)
+
+    server = start(Topic(name="news", allow=door.allow, replay=shaky))
+    with sockets.connected(server.port) as listener:
+        listener.sendall(sockets.head("/events/news"))
+        sockets.read_until(listener, b'"present":0}\n\n')
+        broken.set()
+        store.write(publish, "unread")
+        time.sleep(0.2)
+        listener.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            hear_on(listener)
+        broken.clear()
+        sockets.read_until(listener, b"unread")
+        sockets.read_until(listener, b"event: beat")
+
+
+def hear_on(listener: socket.socket) -> None:
+    for _ in range(3):  # what was said before comes in one piece or two
+        listener.recv(65536)
 
 
 def test_stopping_hangs_up(start: Start) -> None:
