@@ -1,7 +1,7 @@
-"""The rooms of a node: each gives its tables here, and its pages where the surfaces are built.
+"""The rooms of a node give their tables here, and their pages in `appliance.faces`.
 
-A new service is one line in `TABLES` and one in each list of `appliance.faces` that it has pages
-on.
+A new service is one line in each. The two are apart because whoever opens the database need not
+import every page.
 """
 
 from typing import Final
