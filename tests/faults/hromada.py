@@ -227,7 +227,7 @@ class Hromada:
         chains = "SELECT epoch, lane, max(lane_seq), chain FROM {} WHERE {} GROUP BY epoch, lane"
         here = self.centre.rows(chains.format("_inbox", f"node = {number}"))
         there = village.rows(chains.format("_log", "1 = 1"))
-        assert sorted(here) == sorted(there)
+        assert sorted(here) == sorted(there), (set(here) ^ set(there), unsent(village))
 
 
 TICKETS: Final = "SELECT id, prefix, n FROM queue_ticket WHERE office = ?"
