@@ -117,7 +117,8 @@ def collect(reader: Reader, plan: Plan, *, version: str, clock: Clock) -> Found:
     a restored centre may have lost.
     """
     unsure = log.unconfirmed(reader, plan.centre_epoch) if plan.centre_epoch else []
-    asked = [(one, its) for one, its in unsure if its in LANES[plan.wire]]
+    mine = [(one, its) for one, its in unsure if its in LANES[plan.wire]]
+    asked = [(one, its) for one, its in mine if (one.epoch, its) not in plan.skip]
     place = next(_pending(reader, plan), None)
     after, entries = 0, list[Entry]()
     if place is not None and plan.centre_epoch and not asked:
