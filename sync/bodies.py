@@ -15,12 +15,15 @@ from appliance.store.tables import Value
 from sync.column_reader import decode
 from sync.column_writer import encode
 from sync.columns import Pieces, Spec, Tail
-from sync.integers import Malformed
+from sync.integers import LIMIT, Malformed
 
 MOST_COLUMNS: Final = 128
 LARGEST_BODIES: Final = 8 << 20
 """Bytes that the bodies of one batch may have together."""
 
+SALT: Final = 16
+LONGEST_NAME: Final = 128
+LATEST_SCHEMA: Final = 1 << 31
 OPS: Final = {int(op): op for op in Op}
 
 
@@ -82,10 +85,13 @@ def _form(entry: Entry, *, whole: bool) -> tuple[Form, tuple[int, ...], tuple[Va
 
 
 def _same(told: bytes, decoded: Callable[[bytes], Any], encoded: Callable[[Any], bytes]) -> Any:  # noqa: ANN401
-    """Return the decoded body if encoding gives it back, else None."""
+    """Return the decoded body if its numbers fit a column and encoding gives it back, else None."""
     try:
         found = decoded(told)
     except body.WrongBody:
+        return None
+    values = [*found, *found.values()] if isinstance(found, dict) else found
+    if any(type(value) is int and not -LIMIT <= value < LIMIT for value in values):
         return None
     return found if encoded(found) == told else None
 
@@ -117,7 +123,7 @@ def read_group(told: object, moments: Sequence[int], tail: Tail) -> tuple[Kind, 
         keys = decode(told[6], moments, tail)
         _check(keys, LENGTH)
     salts = decode(told[7], moments, tail)
-    _check([salt for salt in salts if salt is not None])
+    _check([salt for salt in salts if salt is not None], SALT)
     columns = [decode(spec, moments, tail) for spec in told[8]]
     bodies = READERS[Form(kind.form)](kind, columns, len(moments))
     return kind, (
@@ -134,6 +140,8 @@ def _kind(told: Sequence[Any]) -> Kind:
     kind = Kind(table, op, schema, own, form, tuple(shape))
     if kind.op not in OPS or kind.own not in (0, 1) or kind.form not in (*Form,):
         raise Malformed("a group is of a kind that nobody knows")
+    if len(table) > LONGEST_NAME or not 0 <= schema < LATEST_SCHEMA:
+        raise Malformed("a group's table or schema is out of range")
     if len(told[8]) != _width(kind) or len(told[8]) > MOST_COLUMNS:
         raise Malformed("a group has another number of columns")
     return kind

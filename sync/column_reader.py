@@ -144,12 +144,17 @@ def _read_parted(spec: Spec, moments: Sequence[int], tail: Tail) -> list[Value]:
 def _read_mixed(_spec: Spec, moments: Sequence[int], tail: Tail) -> list[Value]:
     piece = tail.piece()
     try:
-        found = strict.loads(piece, encoded=body.encode_row)
+        found = strict.loads(piece, encoded=_written_mixed)
     except strict.BadCbor as error:
         raise Malformed(error.cause) from None
     if not isinstance(found, list) or len(found) != len(moments):
         raise Malformed("a mixed column has another length")
     return [_scalar(value) for value in found]
+
+
+def _written_mixed(found: object) -> bytes:
+    """Return how a column of these values is written; nothing that is no column is."""
+    return body.encode_row(found) if isinstance(found, list) else b""
 
 
 DECODERS: Final[

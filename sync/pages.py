@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import zstandard
 
 from appliance.errors import VuzolError
-from appliance.store.ids import LENGTH
+from appliance.store.ids import EPOCH_LIMIT, LENGTH, SEQ_LIMIT
 from appliance.store.revisions import DownPage, DownRow, PageKind, Rev
 from appliance.store.tables import Lane
 from sync import strict
@@ -21,6 +21,7 @@ LARGEST: Final = 4 << 20
 LEVEL: Final = 12
 SHAPE: Final = (str, int, int, list, list, list, int, list, list)
 ROW: Final = [int, bytes, int, int, int]
+LATEST_SCHEMA: Final = 1 << 31
 KINDS: Final = {int(kind): kind for kind in PageKind}
 LANES: Final = {int(lane): lane for lane in Lane}
 
@@ -79,15 +80,20 @@ def _unpacked(data: bytes) -> bytes:
     try:
         if not 0 < zstandard.get_frame_parameters(rest).content_size <= LARGEST:
             raise BadPage("it is too large")
-        return zstandard.ZstdDecompressor(max_window_size=LARGEST).decompress(rest)
+        return zstandard.ZstdDecompressor(max_window_size=LARGEST).decompress(
+            rest, max_output_size=LARGEST, allow_extra_data=False
+        )
     except zstandard.ZstdError as error:
         raise BadPage(f"it does not unpack: {error}") from None
 
 
 def _rev(value: list[Any]) -> Rev:
-    if [*map(type, value)] != [int, int] or min(value) < 0:
+    if [*map(type, value)] != [int, int]:
         raise BadPage("a revision is no pair of numbers")
-    return Rev(*value)
+    rev = Rev(*value)
+    if not (0 <= rev.epoch < EPOCH_LIMIT and 0 <= rev.seq < SEQ_LIMIT):
+        raise BadPage("a revision is out of range")
+    return rev
 
 
 def _row(row: Any, tables: list[str]) -> DownRow:  # noqa: ANN401 - checked here
@@ -96,4 +102,6 @@ def _row(row: Any, tables: list[str]) -> DownRow:  # noqa: ANN401 - checked here
     place, key, epoch, seq, schema, body = row
     if not 0 <= place < len(tables) or len(key) != LENGTH or type(body) not in (bytes, type(None)):
         raise BadPage("a row is out of range")
+    if not 0 <= schema < LATEST_SCHEMA:
+        raise BadPage("a schema is out of range")
     return DownRow(tables[place], key, _rev([epoch, seq]), body is None, schema, body)

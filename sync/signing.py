@@ -192,10 +192,14 @@ def _reply_signed(head: Head, status: int, payload: bytes) -> bytes:
 def _fields(header: str) -> Sequence[Any]:
     if not header.startswith(SCHEME) or len(header) > LONGEST_HEADER:
         raise Unsigned("there is no signature of ours")
+    written = header[len(SCHEME) :]
     try:
-        fields: Any = strict.loads(base64.b64decode(header[len(SCHEME) :], validate=True))
+        decoded = base64.b64decode(written, validate=True)
+        fields: Any = strict.loads(decoded)
     except (binascii.Error, ValueError, strict.BadCbor):
         raise Unsigned("the signature does not decode") from None
+    if base64.b64encode(decoded).decode("ascii") != written:
+        raise Unsigned("the signature is not written as we write it")
     if not isinstance(fields, list) or [type(field) for field in fields] != list(SHAPE):
         raise Unsigned("the signature is not made as we make it")
     if (

@@ -11,7 +11,9 @@ import cbor2
 
 from appliance.errors import VuzolError
 
-DEEPEST: Final = 8
+DEEPEST: Final = 12
+"""A batch's head reaches ten: choices, some of them null, some of them ids as texts."""
+
 KNOWN_TAGS: Final = (
     *range(6),
     *(25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799),
