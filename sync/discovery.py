@@ -139,14 +139,14 @@ class Discovery:
     def _open(self, addresses: list[str]) -> "Zeroconf | None":
         if not addresses:
             return None
-        from zeroconf import IPVersion, ServiceBrowser, Zeroconf  # noqa: PLC0415 - see above
+        from zeroconf import IPVersion, Zeroconf  # noqa: PLC0415 - see above
 
         zeroconf = Zeroconf(interfaces=list(addresses), ip_version=IPVersion.V4Only)
         try:
             if self._hub:
                 zeroconf.register_service(_service(self._hub, addresses), allow_name_change=True)
             else:
-                ServiceBrowser(zeroconf, SERVICE, listener=_listener(self._seen, self._gone))
+                zeroconf.add_service_listener(SERVICE, _listener(self._seen, self._gone))
         except BaseException:
             zeroconf.close()
             raise

@@ -30,7 +30,7 @@ from sync.projector import Projector
 from sync.receiver import Centre
 from sync.status import EXTRA, Status
 from sync.switch import LinkSwitch, switch_room
-from sync.transport import is_loopback
+from sync.transport import PORTS, is_loopback
 from sync.views import WAKE
 
 DISTRIBUTION: Final = "vuzol"
@@ -226,28 +226,33 @@ class LoneEnd:
         """Do nothing."""
 
 
-def _speak_at(config: Config) -> list[str]:
+def speak_at(config: Config) -> list[str]:
+    """Return the addresses where discovery may speak now."""
     listening = config.surfaces.address
-    if is_loopback(listening) and config.node.role is Role.CENTRE:
+    if is_loopback(listening) and not config.surfaces.hub_url and config.node.role is Role.CENTRE:
         return []  # nobody else could reach it
     return discovery.usable(discovery.interfaces_now(), guest=config.surfaces.guest_interface)
 
 
-def _announcement(config: Config) -> Discovery:
+def announced(config: Config) -> discovery.Hub:
+    """Return what this centre tells of itself nearby."""
     url = urlsplit(config.surfaces.hub_url)
-    hub = discovery.Hub(
+    return discovery.Hub(
         hromada=config.hromada.id,
         node=config.node.number,
-        port=url.port or (443 if url.scheme else config.surfaces.hub),
+        port=url.port or (PORTS[url.scheme] if url.scheme else config.surfaces.hub),
         secure=url.scheme == "https",
     )
+
+
+def _announcement(config: Config) -> Discovery:
     return Discovery(
-        hromada=hub.hromada,
-        centre=hub.node,
-        speak_at=lambda: _speak_at(config),
+        hromada=config.hromada.id,
+        centre=config.node.number,
+        speak_at=lambda: speak_at(config),
         found=_ignore,
         lost=_ignore,
-        hub=hub,
+        hub=announced(config),
     )
 
 
@@ -255,7 +260,7 @@ def _search(config: Config, link: Link) -> Discovery:
     return Discovery(
         hromada=config.hromada.id,
         centre=config.link.centre_number,
-        speak_at=lambda: _speak_at(config),
+        speak_at=lambda: speak_at(config),
         found=link.found,
         lost=link.lost,
     )
