@@ -78,8 +78,13 @@ class Node:
             self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        """Wait until it answers."""
-        eventually(self.health, STARTS, f"{self.place.word} does not answer: {self.last_words()}")
+        """Wait until it answers; another that listens there must not pass for it."""
+
+        def ready() -> bool:
+            assert self.process is None or self.process.poll() is None, self.last_words()
+            return bool(self.health())
+
+        eventually(ready, STARTS, f"{self.place.word} does not answer: {self.last_words()}")
 
     def kill(self) -> None:
         """Let it be gone, as a power cut does: no farewell."""
@@ -243,8 +248,7 @@ def unsent(node: Node) -> int:
 @contextmanager
 def hromada(home: Path) -> Iterator[Hromada]:
     """Make a hromada on loopback addresses of its own; whatever runs at the end is killed."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    made = Hromada(home, f"127.{100 + worker}.{next(_numbers) % 250}.1")
+    made = Hromada(home, f"127.{100 + os.getpid() % 150}.{next(_numbers) % 250}.1")
     try:
         yield made
     finally:
