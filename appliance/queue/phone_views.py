@@ -93,7 +93,10 @@ def _own(reader: Reader, ticket_id: str) -> Ticket:
     asked = RowId.parse(ticket_id)
     if not here.token_opens(reader, asked, request.values.get("k", "")):
         raise TicketUnknown
-    return queries.ticket(reader, asked)
+    found = queries.ticket(reader, asked)
+    if found.office != here.office().number:  # the centre has a copy; the village alone decides
+        raise TicketUnknown
+    return found
 
 
 def _page(found: Ticket) -> str:

@@ -236,8 +236,11 @@ def take_ticket(
 
 
 def cancel_by_visitor(tx: Transaction, ticket_id: RowId) -> Ticket:
-    """Let a visitor give the ticket back («Мені вже не треба»)."""
-    return _move(tx, queries.ticket(tx, ticket_id), Event.CANCEL, actor=None)
+    """Let a visitor give the ticket back («Мені вже не треба»); its own office alone takes it."""
+    found = queries.ticket(tx, ticket_id)
+    if found.office != tx.node:
+        raise queries.TicketUnknown
+    return _move(tx, found, Event.CANCEL, actor=None)
 
 
 def open_counter(

@@ -3,8 +3,11 @@
 import pytest
 from flask.testing import FlaskClient
 
-from appliance.queue.model import Event
-from tests.queue.office import OKSANA, Office
+from appliance.queue import here, service
+from appliance.queue.model import Event, Purpose
+from appliance.queue.queries import TicketUnknown
+from appliance.queue.service import Wish
+from tests.queue.office import HERE, OKSANA, Office
 from tests.queue.reading import text
 
 BIDI = "\u202e"
@@ -43,6 +46,23 @@ def test_a_visitor_gives_a_ticket_back_after_one_question(
         page = phone.post(f"{address}/cancel", data={"k": token}, follow_redirects=True)
         assert "ви відмовилися від талона" in text(page)
     assert office.count("queue_event") == 1
+
+
+def test_the_ticket_of_another_office_is_not_given_back_here(
+    phone: FlaskClient, office: Office
+) -> None:
+    """The centre has a copy of it: it took the ticket back, and the village called it later."""
+    neighbour = service.Office(3, HERE.zone, HERE.opens)
+    wish = Wish(office.extract, Purpose.SUBMIT, "uk")
+    token_hash = here.token_hash("token")
+    taken = office.store.write(
+        service.take_ticket, neighbour, wish, device="kiosk", token_hash=token_hash
+    )
+    assert phone.get(f"/t/{taken.id}?k=token").status_code == 404
+    assert phone.post(f"/t/{taken.id}/cancel?k=token").status_code == 404
+    with pytest.raises(TicketUnknown):
+        office.store.write(service.cancel_by_visitor, taken.id)
+    assert office.count("queue_event") == 0
 
 
 @pytest.mark.parametrize("wrong", ["", "?k=", "?k=guess", "?k=%00", f"?k={BIDI}"])
