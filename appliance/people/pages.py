@@ -15,7 +15,7 @@ from appliance.web import error_pages, navigation
 from appliance.web.context import current
 from appliance.web.i18n import lazy
 from appliance.web.navigation import Entry
-from appliance.web.safety import clean_text
+from appliance.web.safety import caller, clean_text
 from appliance.web.surfaces import Surface, cookie_is_secure, cookie_name
 
 HOME: Final = "/"
@@ -74,7 +74,7 @@ def field(name: str, longest: int) -> str:
 
 def address() -> str:
     """Return where the request came from."""
-    return request.remote_addr or "unknown"
+    return caller()
 
 
 def safe_next(path: str) -> str:

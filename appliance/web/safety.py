@@ -6,6 +6,7 @@
 - Nothing inline runs and nothing is fetched from elsewhere.
 """
 
+import functools
 import hmac
 import ipaddress
 import unicodedata
@@ -25,6 +26,15 @@ from appliance.web.surfaces import FACINGS
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LINE_BREAKS: Final = frozenset("\n\t")
 BIDI: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+ALWAYS: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+"""Headers that every answer carries, and that no view sets."""
+
 REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
 
 
@@ -121,6 +131,16 @@ def is_loopback(address: str) -> bool:
         return False
 
 
+def caller() -> str:
+    """Return the address that the request came from; a proxy of ours tells whom it carries.
+
+    Only what the nearest proxy added counts, and only from this machine: the rest anybody may send.
+    """
+    address = request.remote_addr or "unknown"
+    carried = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return carried if is_loopback(address) and _is_number(carried) else address
+
+
 def require_this_machine() -> None:
     """Raise `NotFromHere` unless the request began on this machine."""
     if not from_this_machine():
@@ -160,6 +180,10 @@ def _is_ours(host: str | None) -> bool:
         return True
     if host == urlsplit(surfaces.public_url(config, surface())).hostname:
         return True
+    return _is_number(host)
+
+
+def _is_number(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -200,19 +224,16 @@ def _check_token() -> None:
 
 def _dress(response: Response) -> Response:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", _policy())
+    headers.setdefault("Content-Security-Policy", _policy(origin_of_events()))
     headers.setdefault("Cache-Control", "no-store")
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "same-origin"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers.extend(ALWAYS)
     return response
 
 
-def _policy() -> str:
+@functools.lru_cache(maxsize=64)  # names that a node is reached by
+def _policy(events: str) -> str:
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
-        f"img-src 'self' data:; media-src 'self'; connect-src 'self' {origin_of_events()}; "
+        f"img-src 'self' data:; media-src 'self'; connect-src 'self' {events}; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ).replace(" ;", ";")

@@ -306,6 +306,29 @@ def test_guesses_of_many_logins_from_one_address_are_slowed_down_too(
     assert answered.status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("proxy", "status"), [("127.0.0.1", 303), ("10.0.0.9", 429)], ids=["ours", "a stranger"]
+)
+def test_behind_a_proxy_of_ours_each_caller_is_counted_alone(
+    store: Store, office: FlaskClient, proxy: str, status: int
+) -> None:
+    """One guesser kept a whole office out: behind the proxy all of them were 127.0.0.1."""
+    hire(store)
+
+    def tried(login: str, password: str, carried: str) -> int:
+        return office.post(
+            "/sign-in",
+            data={"login": login, "password": password},
+            headers={"X-Forwarded-For": carried},
+            environ_base={"REMOTE_ADDR": proxy},
+        ).status_code
+
+    for place in range(PATIENCE[AttemptKind.ADDRESS].free):
+        assert tried(f"n{place}", "не той пароль", f"10.9.9.{place}, 10.0.0.1") == 401
+    assert tried("starosta", PASSWORD, "10.0.0.1") == 429
+    assert tried("starosta", PASSWORD, "10.0.0.1, 10.0.0.2") == status
+
+
 def test_failures_survive_a_restart(
     tmp_path: Path, passwords: HashingThread, clock: FixedClock
 ) -> None:
