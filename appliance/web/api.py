@@ -10,6 +10,7 @@ what it returns goes out through `gives`. It may also return a ready Response.
 
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -21,6 +22,7 @@ from appliance.errors import VuzolError
 
 OPERATION: Final = "vuzol_operation"
 DEEPEST: Final = 32
+HALF: Final = re.compile("[\ud800-\udfff]")
 
 View = Callable[..., Any]
 
@@ -123,14 +125,20 @@ def _routed(
 def _given(operation: Operation, told: object) -> Response:
     if isinstance(told, Response):
         return told
-    shown = operation.gives().dump(told) if operation.gives is not None else told
+    shown = _made(operation.gives).dump(told) if operation.gives is not None else told
     return make_response(jsonify(shown if shown is not None else {}), operation.status)
+
+
+@functools.cache
+def _made(schema: type[Schema]) -> Schema:
+    """Return the one schema of its kind: it holds no state of a request, and is slow to make."""
+    return schema()
 
 
 def checked(schema: type[Schema], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the schema makes of the given values; raise `BadInput` naming each field."""
     try:
-        loaded: dict[str, Any] = schema().load(given)
+        loaded: dict[str, Any] = _made(schema).load(given)
     except ValidationError as error:
         raise BadInput(dict(_flat("", error.messages))) from error
     return loaded
@@ -140,9 +148,7 @@ def body() -> dict[str, Any]:
     """Return the request's JSON object; raise `NotJson` for anything else."""
     sent = request.get_data(cache=True)
     try:
-        told = json.loads(
-            sent.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_once
-        )
+        told = DECODER.decode(sent.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise NotJson("is not JSON") from error
     if not isinstance(told, dict):
@@ -162,11 +168,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return told
 
 
+DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)
+
+
 def _demand_plain(value: object, *, depth: int) -> None:
     """Refuse half characters, which no database can hold, and nesting that nobody means."""
     if depth > DEEPEST:
         raise NotJson("is nested too deeply")
-    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+    if isinstance(value, str) and HALF.search(value):
         raise NotJson("holds half of a character")
     inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value
     if isinstance(inside, list):

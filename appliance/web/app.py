@@ -1,7 +1,7 @@
 """Build one surface: it can route to the rooms it is given, and to nothing else."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from flask import Blueprint, Flask
 from jinja2 import StrictUndefined
@@ -32,6 +32,16 @@ LARGEST_NUMBER: Final = 2**53 - 1
 Guard = Callable[[Flask], None]
 """Installs who may come in; people gives one for each surface."""
 
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class SurfaceApp(Flask):
+    """A Flask without coroutines: no view and no hook of ours is one, so none is looked at."""
+
+    def ensure_sync(self, func: View) -> View:
+        """Return the function as it is; Flask would inspect each of a dozen, in every request."""
+        return func
+
 
 class Whole(IntegerConverter):
     """`<int:n>` in a route: a number too large for the database is no page, not a failure."""
@@ -44,7 +54,7 @@ def create_surface(
     surface: Surface, context: Context, rooms: Sequence[Blueprint], guards: Sequence[Guard] = ()
 ) -> Flask:
     """Build the surface out of the rooms' blueprints."""
-    app = Flask("appliance.web", static_folder=None)
+    app = SurfaceApp("appliance.web", static_folder=None)
     app.extensions[CONTEXT] = context
     app.extensions[SURFACE] = surface
     _configure(app, surface)

@@ -4,6 +4,7 @@ What a surface counts itself is one histogram; rooms add theirs through the cont
 asked when the page is read, so counting costs nothing in between.
 """
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -47,6 +48,7 @@ class Meters:
         self.waiting = Gauge(
             "vuzol_http_waiting", "Requests without a thread", ("surface",), registry=self.registry
         )
+        self.of = functools.cache(self.answers.labels)  # which looks its labels up under a lock
         ProcessCollector(registry=self.registry)
         self.registry.register(_Rooms(context))
 
@@ -95,7 +97,7 @@ def _start() -> None:
 def _stop(meters: Meters, surface: Surface, response: Response) -> Response:
     taken = time.perf_counter() - g.get("vuzol_started", time.perf_counter())
     status = f"{response.status_code // 100}xx"
-    meters.answers.labels(surface, _method(), status).observe(taken)
+    meters.of(surface, _method(), status).observe(taken)
     return response
 
 

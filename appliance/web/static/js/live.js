@@ -124,7 +124,16 @@
     if (name) { const one = place.querySelector(name); if (one) one.focus({ preventScroll: true }); }
   }
 
+  // The clock on the wall goes on while nothing is heard.
+  function tick() {
+    const [hours, minutes] = (root.dataset.liveAt || "").split(":").map(Number);
+    if (!stale || !clock() || Number.isNaN(minutes ?? NaN)) return;
+    const now = (hours * 60 + minutes + Math.floor((Date.now() - heard) / 60000)) % 1440;
+    clock().textContent = [now / 60, now % 60].map((part) => String(Math.floor(part)).padStart(2, "0")).join(":");
+  }
+
   setInterval(() => {
+    tick();
     if (Date.now() - heard > SILENCE_MS || (failed && Date.now() - failed > SILENCE_MS)) show(true);
   }, 1000);
   addEventListener("pagehide", () => source && source.close());
