@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-SILENT_AFTER_MS: Final = 15 * 60 * 1000
-"""The least silence that counts; a hromada that polls seldom gives its nodes longer."""
-
 POLLS_MISSED: Final = 3
+"""So many calls in a row have to be missing: 15 minutes of the usual 5 between two."""
+
+SHORTEST_SILENCE_MS: Final = 60_000
 WORTH_TELLING_MS: Final = 60_000
 """A clock is called exact while it is less than a minute off."""
 
@@ -82,7 +82,7 @@ class Summary:
 
 def silence(poll_seconds: int) -> int:
     """Return after how many milliseconds without a call a node counts as silent."""
-    return max(SILENT_AFTER_MS, POLLS_MISSED * poll_seconds * 1000)
+    return max(SHORTEST_SILENCE_MS, POLLS_MISSED * poll_seconds * 1000)
 
 
 def state_of(heard: Heard | None, *, quarantined: int, now: int, silent_after: int) -> State:

@@ -94,7 +94,7 @@ def link() -> str:
         facts=told.ledger.facts,
         today=told.ledger.today,
         trouble=wording.trouble(told.ledger.facts.trouble),
-        warnings=[(wording.trouble(kind), what) for kind, what in told.ledger.warnings.items()],
+        warnings=[wording.warning(*told_of) for told_of in told.ledger.warnings.items()],
         backlog=backlog,
         unsent=sum(one.count for one in backlog.values()),
         oldest_at=min((one.oldest_at for one in backlog.values() if one.oldest_at), default=None),

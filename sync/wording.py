@@ -5,6 +5,7 @@ from typing import Final
 
 from appliance.store.tables import Lane
 from appliance.web.i18n import Lazy, lazy
+from sync.events import Kind
 from sync.transport import Failure
 
 TROUBLES: Final[Mapping[str, Lazy]] = {
@@ -19,13 +20,13 @@ TROUBLES: Final[Mapping[str, Lazy]] = {
     Failure.GARBLED: lazy("Відповів не центр"),
     Failure.ABORTED: lazy("Передавання поступилося терміновому"),
     "unsigned": lazy("Відповідь без підпису центру: їй не віримо"),
-    "busy": lazy("Центр приймає інших і назвав нам час"),
-    "refused": lazy("Центр відмовився прийняти записи"),
-    "forked": lazy("Записи центру й вузла розійшлися: покличте техніка"),
-    "restored": lazy("Вузол відновлено з копії: у центрі записів більше, ніж тут"),
-    "wedged": lazy("Передавання стояло: з’єднання відкрито наново"),
 }
-
+WARNINGS: Final[Mapping[str, Lazy]] = {
+    Kind.REFUSED: lazy("Центр відмовився прийняти записи"),
+    Kind.FORKED: lazy("Записи центру й вузла розійшлися: покличте техніка"),
+    Kind.RESTORED: lazy("Вузол відновлено з копії: у центрі записів більше, ніж тут"),
+    Kind.WEDGED: lazy("Передавання стояло: з’єднання відкрито наново"),
+}
 OTHER: Final = lazy("Запит до центру не вдався")
 
 LANES: Final[Mapping[Lane, Lazy]] = {
@@ -48,6 +49,12 @@ CLOCKS: Final[Mapping[str, Lazy]] = {
 def trouble(code: str) -> str:
     """Return the sentence for a failure; an unknown one is told with its code."""
     return str(TROUBLES[code]) if code in TROUBLES else f"{OTHER} ({code})"
+
+
+def warning(kind: str, detail: str) -> str:
+    """Return the sentence for what a person should know although the centre answers."""
+    told = str(WARNINGS[kind]) if kind in WARNINGS else kind
+    return f"{told} ({detail})" if detail else told
 
 
 def clock(quality: str) -> str | None:

@@ -16,6 +16,9 @@ from appliance.errors import VuzolError
 
 HROMADA: Final = ("tykhovody", "Тиховодська громада")
 PORTS: Final = {"office": 8080, "kiosk": 8081, "guest": 8082, "hub": 8083}
+POLL_SECONDS: Final = 20
+"""Nodes call more often than in life, so the overview shows within a minute who is silent."""
+
 EVENTS: Final = Surfaces().events_offset
 OFFICES: Final = (
     (1, "centre", Role.CENTRE, "ЦНАП Тиховодської громади"),
@@ -84,13 +87,15 @@ def node_toml(place: Place, all_places: tuple[Place, ...], keys: Mapping[int, st
         *_section("demo", link_switch=True, ends_with_parent=True),
     ]
     if place is centre:
+        lines += _section("link", poll_seconds=POLL_SECONDS, discover=False)
         for village in all_places:
             if village is not centre:
                 member = {"number": village.number, "title": village.title}
                 lines += _section("[centre.nodes]", **member, key=keys[village.number])
     else:
         found = {"centre": centre.urls["hub"], "centre_number": centre.number, "discover": False}
-        lines += _section("link", **found, centre_key=keys[centre.number])
+        found |= {"centre_key": keys[centre.number], "poll_seconds": POLL_SECONDS}
+        lines += _section("link", **found)
     return "\n".join(lines)
 
 

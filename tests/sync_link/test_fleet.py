@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.fleet import (
-    SILENT_AFTER_MS,
     Heard,
     Node,
     State,
@@ -15,6 +14,7 @@ from sync.fleet import (
 )
 
 NOW = 1_794_917_100_000
+SILENT_AFTER_MS = silence(300)
 
 
 def heard(ago: int, *, clock: str = "synchronised", offset: int | None = 0) -> Heard:
@@ -78,6 +78,7 @@ def test_clock_is_told_off_from_a_minute_on() -> None:
     assert node(2, None).clock_off_minutes is None
 
 
-def test_hromada_that_polls_seldom_gives_its_nodes_longer() -> None:
-    assert silence(300) == SILENT_AFTER_MS
+def test_silence_follows_from_how_often_nodes_call() -> None:
+    assert silence(300) == 15 * 60 * 1000
     assert silence(3600) == 3 * 3600 * 1000
+    assert silence(1) == 60 * 1000
