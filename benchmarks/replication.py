@@ -5,6 +5,7 @@ Real processes over loopback; the rows are those of `benchmarks.rows --seed 1`.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,11 +18,11 @@ from typing import Final
 from benchmarks.figure import Figure, percentile
 from benchmarks.load import Order
 from benchmarks.queue import clients
-from benchmarks.rows import fill, opened
+from benchmarks.rows import mix
 from benchmarks.running import Appliance, hromada, wait_until
 
-TICKETS: Final = 12_000
-"""Visitors of the silent months: some 80,000 rows."""
+ROWS: Final = 60_000
+"""What the village has logged in its silent months."""
 
 SERVICES: Final = "/api/queue/services"
 QUIET_SECONDS: Final = 12.0
@@ -34,26 +35,26 @@ DEFAULT_POLL: Final = 300
 def measure() -> Iterator[Figure]:
     """Prepare the months, then let the village come back; then let it idle."""
     with tempfile.TemporaryDirectory(prefix="months-", dir="build") as folder:
-        prepare(Path(folder), tickets=TICKETS)
+        prepare(Path(folder), rows=ROWS)
         with hromada(data=Path(folder)) as appliances:
-            centre, village = appliances[0], appliances[1]
+            centre, village = appliances[0], appliances[2]
             yield from _return(centre, village)
             yield from _one_row(village)
     yield from _idle()
 
 
-def prepare(folder: Path, *, tickets: int) -> None:
-    """Make a hromada whose first village has rows that the centre has not heard of."""
+def prepare(folder: Path, *, rows: int) -> None:
+    """Make a hromada whose second village has rows that the centre has not heard of."""
     with hromada(data=folder):
         pass
-    opening = opened(village_file(folder), seed=1)
-    fill(opening, seed=1, tickets=tickets)
-    opening.store.close()
-
-
-def village_file(folder: Path) -> Path:
-    """Return the database of the first village of a demonstration."""
-    return next(path for path in folder.glob("*/node.db") if "verboliz" in path.parent.name)
+    home = next(path.parent for path in folder.glob("*/node.db") if "kamianka" in str(path))
+    for old in home.glob("node.db*"):
+        old.unlink()
+    fast = Path("/dev/shm")  # noqa: S108 - filling is no measurement
+    with tempfile.TemporaryDirectory(dir=fast if fast.is_dir() else None) as made:
+        village = mix(Path(made), seed=1, rows=rows)
+        village.store.close()
+        shutil.copy(Path(made) / "village.db", home / "node.db")
 
 
 def _return(centre: Appliance, village: Appliance) -> Iterator[Figure]:
