@@ -15,7 +15,7 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 from appliance.store import pragmas
 from appliance.store.clock import Clock
-from appliance.store.failures import StoreClosed
+from appliance.store.failures import TROUBLES, StoreClosed
 from appliance.store.group import Committer, Job
 from appliance.store.opening import Opened, Wanted, opened
 from appliance.store.ownership import PATIENCE
@@ -43,6 +43,7 @@ class Store:
         self.restored_series = opened.restored
         self._opened = opened
         self._closed = False
+        self._refused = False  # by the disk, the last time that somebody wrote
         self._turn = threading.Lock()
         self._subscribers = Subscribers()
         self._committer = Committer(opened.connection, opened.owned, opened.heads)
@@ -124,7 +125,9 @@ class Store:
         else:
             self._writer.do(job)
         if job.error is not None:
+            self._refused = self._refused or isinstance(job.error, TROUBLES)
             raise job.error
+        self._refused = False
         return job.result  # type: ignore[no-any-return]
 
     def read(self) -> AbstractContextManager[Reader]:
@@ -137,6 +140,11 @@ class Store:
         It is called from a thread of the store: it must be quick and must not write.
         """
         return self._subscribers.add(topic, wake)
+
+    def prove_writable(self) -> None:
+        """Raise what the disk refuses now; costs nothing unless the last write was refused."""
+        if self._refused:
+            self.beat()
 
     def beat(self) -> float:
         """Send a job through the writer and read it back; return the seconds that took."""

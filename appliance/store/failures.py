@@ -34,6 +34,7 @@ class StoreBusy(VuzolError):
 
     code: ClassVar[str] = "store_busy"
     status_hint: ClassVar[int] = 503
+    retry_after: ClassVar[int] = 5  # seconds
 
     def __init__(self) -> None:
         super().__init__(
@@ -86,6 +87,9 @@ class RuleBroken(VuzolError):
     def __init__(self, cause: str) -> None:
         super().__init__(cause, next_step="send values that the table allows")
 
+
+TROUBLES: Final = (DiskFull, StoreBusy, DiskBroken, FileDamaged)
+"""What is wrong with the disk or the file, whatever the verb was."""
 
 SAME: Final = frozenset(
     {

@@ -1,6 +1,8 @@
 """What a watchdog and a technician read: /healthz and /metrics."""
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ from prometheus_client.core import GaugeMetricFamily
 
 from appliance.store.clock import ClockQuality, FixedClock
 from appliance.store.database import Store
-from appliance.store.writer import StoreClosed
+from appliance.store.failures import StoreBusy, StoreClosed
+from appliance.web import health
+from appliance.web.context import Context
 from appliance.web.surfaces import Surface
 from tests.web import places
 
@@ -36,6 +40,7 @@ def test_each_surface_says_who_it_is_and_how_it_is(
         "node": 3,
         "hromada": "tykhovody",
         "clock": "synchronised",
+        "writing": {"works": True},
         "replication": {"tickets": {"unsent": 12}},
     }
 
@@ -54,6 +59,35 @@ def test_a_fact_that_cannot_be_had_is_named_and_ails(
     assert told.json["status"] == "failing"
     assert told.json["clock"] == "unknown"
     assert "unknown" in told.json["replication"]
+
+
+def test_health_says_that_writes_are_refused_until_they_are_not(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    file = tmp_path / "held.db"
+    store = Store.open(file, places.TABLES, node=3, clock=clock, busy_seconds=0.05)
+    client = places.surface(Surface.OFFICE, places.context(tmp_path, store, clock)).test_client()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert client.get("/healthz").status_code == 200  # nobody has been refused yet
+        with pytest.raises(StoreBusy):
+            store.beat()
+        told = client.get("/healthz")
+        assert told.status_code == 503
+        assert told.json is not None
+        assert told.json["writing"]["unknown"].startswith("another process holds the database")
+    assert client.get("/healthz").json["writing"] == {"works": True}  # type: ignore[index]
+    store.close()
+
+
+def test_health_fails_when_no_room_is_left(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "LEAST_ROOM", 1 << 60)
+    told = places.surface(Surface.OFFICE, context).test_client().get("/healthz")
+    assert told.status_code == 503
+    assert told.json is not None
+    assert told.json["disk"]["full"] is True
 
 
 def test_metrics_are_for_this_machine_and_for_the_office_alone(
