@@ -40,19 +40,17 @@ async def _listen(
     before = centre.pss_bytes()
     tasks = [asyncio.create_task(_listener(centre, times)) for times in heard]
     await asyncio.sleep(2)
-    taken: list[float] = []
+    during = centre.pss_bytes()
     delays: list[float] = []
     for turn in range(1, CALLS + 1):
         counts = [len(times) for times in heard]
         answered = await _one_ticket(centre, session, body, turn)
-        taken.append(answered)
         await asyncio.sleep(0.4)
         delays += [
             (times[count] - answered) * 1000
             for times, count in zip(heard, counts, strict=True)
             if len(times) > count
         ]
-    during = centre.pss_bytes()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
