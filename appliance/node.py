@@ -41,6 +41,7 @@ def _log_to_stderr() -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # /metrics tells who waits
 
 
 @contextmanager
