@@ -205,8 +205,10 @@ class GivesUp(Mutant):
         def step(
             self, state: State, event: Event, now: float, chance: Random
         ) -> tuple[State, tuple[Action, ...]]:
+            never = float("inf")
+            if state.urgent.until == never:
+                return state, ()
             if isinstance(event, Broke) and state.urgent.attempt > 10:
-                never = float("inf")
                 urgent, bulk = (replace(one, until=never) for one in (state.urgent, state.bulk))
                 return replace(state, urgent=urgent, bulk=bulk), ()
             return super().step(state, event, now, chance)
