@@ -25,7 +25,7 @@ from sync.messages import (
 )
 from sync.pages import BadPage
 
-QUICK = settings(max_examples=120, deadline=None, derandomize=True)
+QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 numbers = st.one_of(st.integers(0, 300), st.integers(0, (1 << 48) - 1))
 lanes = st.sampled_from(Lane)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -166,7 +166,7 @@ def test_thousands_of_changed_messages_are_refused_or_are_one() -> None:
     chance = Random(7)
     page = b"\x20" + pages._unpacked(pages.written("office:3", Lane.STATE, FULL_PAGE))
     refused = 0
-    for _ in range(4000):
+    for _ in range(1500):
         for read, sent in (
             (Request.read, FULL_REQUEST.body()),
             (Reply.read, FULL_REPLY.payload()),
@@ -178,7 +178,7 @@ def test_thousands_of_changed_messages_are_refused_or_are_one() -> None:
                 refused += 1
             else:
                 assert isinstance(found, Request | Reply | tuple)
-    assert refused > 6000
+    assert refused > 2250
 
 
 def enveloped(told: object) -> bytes:

@@ -39,7 +39,7 @@ HEAD = Head(
     body_hash=body_hash(BODY),
 )
 HEADER = HEAD.header(NODE)
-QUICK = settings(max_examples=150, deadline=None, derandomize=True)
+QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def read(path: str = HEAD.path, header: str = HEADER, method: str = METHOD) -> Head:

@@ -20,9 +20,9 @@ from sync.wire import BadBatch, Batch
 from tests.sync.forged import NOON, STREAM, Told, batch_of, batches, row_ids, rows, scalars, whole
 
 QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
-MANY = settings(QUICK, max_examples=200)
+MANY = settings(QUICK, max_examples=100)
 MEGABYTE = 1 << 20
 
 
@@ -45,18 +45,13 @@ def coded(values: Sequence[Value]) -> tuple[int, Batch, bytes]:
 
 @QUICK
 @given(batches())
-def test_a_batch_comes_back_as_it_was_and_gives_the_same_bytes_again(batch: Batch) -> None:
+def test_a_batch_comes_back_with_its_chain_and_gives_the_same_bytes_again(batch: Batch) -> None:
     sent = wire.encode(batch)
     received = wire.decode(sent)
     assert received == batch
     assert wire.encode(received) == sent
-
-
-@QUICK
-@given(batches())
-def test_bodies_commitments_and_chain_are_those_of_the_log(batch: Batch) -> None:
     chain = batch.previous
-    for entry in wire.decode(wire.encode(batch)).entries:
+    for entry in received.entries:
         chain = link(chain, batch.stream, batch.lane, entry)
         assert entry.chain == chain
 
@@ -233,7 +228,7 @@ def test_thousands_of_changed_batches_are_refused_or_say_the_same() -> None:
     bare = [*map(same_but_places, batch.entries)]
     sent = bytes((wire.PLAIN,)) + wire.encode_plain(batch)
     taken = 0
-    for _ in range(6000):
+    for _ in range(3000):
         changed = _changed(sent, chance)
         try:
             found = wire.decode(changed)
@@ -241,7 +236,7 @@ def test_thousands_of_changed_batches_are_refused_or_say_the_same() -> None:
             continue
         taken += 1
         assert [*map(same_but_places, found.entries)] == bare
-    assert taken < 600
+    assert taken < 300
 
 
 def _changed(sent: bytes, chance: Random) -> bytes:
