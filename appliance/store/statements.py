@@ -67,6 +67,15 @@ class Statements:
             lambda: f"UPDATE {self.table.name} SET {sets} WHERE {self._said(shape)} RETURNING *",
         ), values
 
+    def shift(self, names: tuple[str, ...], where: Where) -> tuple[str, list[Value]]:
+        """Return the statement that adds to columns, and the values of its condition."""
+        shape, values = self._condition(where)
+        sets = ", ".join(f"{name} = {name} + ?" for name in names)
+        return self._keep(
+            ("shift", names, shape),
+            lambda: f"UPDATE {self.table.name} SET {sets} WHERE {self._said(shape)} RETURNING *",
+        ), values
+
     def delete(self, where: Where) -> tuple[str, list[Value]]:
         """Return the statement that removes rows, and the values of its condition."""
         shape, values = self._condition(where)

@@ -135,6 +135,13 @@ class Transaction(Reader):
                 self._log(statements, Op.UPDATE, self._journal.next_seq(), row["id"], body)
         return rows
 
+    def shift(self, table: Table, where: Where, by: Mapping[str, object]) -> list[Row]:
+        """Add to columns of the rows of a LOCAL table that hold all of `where`; return them."""
+        statements = self._local(table)
+        steps = statements.changes(by)
+        sql, asked = statements.shift(tuple(steps), where)
+        return self.changed(sql, (*steps.values(), *asked))
+
     def delete(self, table: Table, where: Where) -> list[Row]:
         """Remove the rows that hold all of `where`; return them as they were.
 

@@ -9,11 +9,11 @@ from appliance.store import log
 from appliance.store.clock import ClockQuality, FixedClock
 from appliance.store.database import Store
 from appliance.store.entries import Op
-from appliance.store.failures import AlreadyThere
+from appliance.store.failures import AlreadyThere, RuleBroken
 from appliance.store.ids import RowId
 from appliance.store.journal import LARGEST, TransactionTooLarge
 from appliance.store.registry import UnknownTable
-from appliance.store.tables import Lane, Owner, Row, Table, text
+from appliance.store.tables import Lane, Owner, Row, Table, integer, text
 from appliance.store.transaction import NotOurs, Transaction, TransactionOver
 from appliance.store.values import WrongValue, decode_changes, decode_row
 from tests.store.checking import verify
@@ -23,6 +23,7 @@ from tests.store.sample import (
     PERSON,
     SERVICE,
     STANDING,
+    TABLES,
     TICKET,
     State,
     rows,
@@ -303,3 +304,29 @@ def test_a_reader_in_a_transaction_sees_what_it_has_written(store: Store) -> Non
         return tx.value("SELECT count(*) FROM ticket")
 
     assert store.write(look) == 1
+
+
+def test_a_local_row_is_shifted_by_what_is_told(tmp_path: Path) -> None:
+    counted = Table(
+        "counted",
+        owner=Owner.LOCAL,
+        key=("name",),
+        columns=(text("name"), integer("n", check="n >= 0"), integer("turns")),
+    )
+    store = village(tmp_path / "node.db", (*TABLES, counted))
+
+    def shift(tx: Transaction, name: str, by: int) -> list[tuple[int, int]]:
+        rows = tx.shift(counted, {"name": name}, {"n": by, "turns": 1})
+        return [(row["n"], row["turns"]) for row in rows]
+
+    store.write(lambda tx: tx.add(counted, {"name": "a", "n": 2, "turns": 0}))
+    assert store.write(shift, "a", +3) == [(5, 1)]
+    assert store.write(shift, "a", -5) == [(0, 2)]
+    assert store.write(shift, "b", +1) == []
+    with pytest.raises(RuleBroken):
+        store.write(shift, "a", -1)
+    with pytest.raises(NotOurs):
+        store.write(lambda tx: tx.shift(PERSON, {}, {"age": 1}))
+    with store.read() as reader:
+        assert reader.value("SELECT n FROM counted WHERE name = 'a'") == 0
+    store.close()
