@@ -58,7 +58,6 @@ class Staff:
     login: str
     name: str
     roles: frozenset[Role]
-    offices: tuple[int, ...]  # where they work, as far as this node knows
     actor: str  # how the audit trail names them
     csrf_token: str
     token_hash: bytes
@@ -118,7 +117,7 @@ def staff_of(
         return None
     if session_is_over(found.opened, found.seen, moment(context), lifetime=found.lifetime):
         return None
-    person = _emergency(found) if found.code is not None else _employed(reader, found)
+    person = _emergency(found) if found.code is not None else _employed(found)
     return (person, found) if person is not None else None
 
 
@@ -129,7 +128,7 @@ def listens(context: Context, on: Surface, cookies: Mapping[str, str], wants: Pe
     return found is not None and not found[0].must_change and found[0].may(wants)
 
 
-def _employed(reader: Reader, session: Session) -> Staff | None:
+def _employed(session: Session) -> Staff | None:
     """Return the person as they stand now: dismissed or reset since, and the session is over."""
     credential = session.credential
     if credential is None or credential.edition.resets > session.resets:
@@ -139,7 +138,6 @@ def _employed(reader: Reader, session: Session) -> Staff | None:
         login=credential.login,
         name=credential.name,
         roles=credential.roles,
-        offices=tuple(queries.offices_of(reader, credential.person)),
         actor=str(credential.person),
         csrf_token=session.csrf,
         token_hash=session.token_hash,
@@ -153,7 +151,6 @@ def _emergency(session: Session) -> Staff:
         login="",
         name=_("Черговий за кодом") if has_request_context() else "",
         roles=frozenset({Role.DUTY_OFFICER}),
-        offices=(session.node,),
         actor=f"code:{session.code}",
         csrf_token=session.csrf,
         token_hash=session.token_hash,
@@ -251,11 +248,16 @@ def _show_in_the_frame(person: Staff) -> None:
         signed_in.SignedIn(
             name=person.name,
             csrf_token=person.csrf_token,
-            sign_out_url=url_for("people_office.sign_out")
-            if "people_office.sign_out" in current_app.view_functions
-            else "",
+            sign_out_url=_sign_out_url(surface()),
         )
     )
+
+
+@functools.cache
+def _sign_out_url(_on: Surface) -> str:
+    """Return where the surface's sign-out form posts to: it is looked up once."""
+    door = "people_office.sign_out"
+    return url_for(door) if door in current_app.view_functions else ""
 
 
 ALLOWED_WITH_A_TEMPORARY_PASSWORD: Final = frozenset(

@@ -115,6 +115,19 @@ CREDENTIALS_HERE = """
     WHERE p.deleted = 0 AND p.state = 'active' AND c.state = 'active'"""
 
 
+SESSION = """
+    SELECT s.token_hash, s.surface, s.node, s.csrf, s.opened, s.seen, s.lifetime, s.code,
+           s.resets AS resets_then, c.person, p.login, p.name, c.roles, c.hash, c.resets, c.stamp,
+           c.temporary, l.hash AS own_hash, l.resets AS own_resets, l.stamp AS own_stamp
+    FROM people_session s
+    LEFT JOIN people_person p ON p.id = s.person AND p.deleted = 0 AND p.state = 'active'
+    LEFT JOIN people_credential c
+      ON c.person = p.id AND c.office = :office AND c.deleted = 0 AND c.state = 'active'
+    LEFT JOIN people_local_password l ON l.person = p.id
+    WHERE s.token_hash = :token"""
+"""One question for each request that comes with a cookie: whose it is, and what opens for them."""
+
+
 def credential_for_login(reader: Reader, login: str) -> Credential | None:
     """Return what opens this office for a login; None if it is nobody's or they are dismissed."""
     row = reader.one(f"{CREDENTIALS_HERE} AND p.login = :login", office=reader.node, login=login)
@@ -157,10 +170,9 @@ def answered_passwords(reader: Reader) -> list[RowId]:
 
 def session(reader: Reader, token_hash: bytes) -> Session | None:
     """Return the session that a token opens, whatever has become of its person."""
-    row = reader.one("SELECT * FROM people_session WHERE token_hash = :token", token=token_hash)
+    row = reader.one(SESSION, token=token_hash, office=reader.node)
     if row is None:
         return None
-    person = RowId.of(row["person"]) if row["person"] is not None else None
     return Session(
         token_hash=row["token_hash"],
         surface=row["surface"],
@@ -169,9 +181,9 @@ def session(reader: Reader, token_hash: bytes) -> Session | None:
         opened=Moment.parse(row["opened"]),
         seen=Moment.parse(row["seen"]),
         lifetime=row["lifetime"],
-        resets=row["resets"],
+        resets=row["resets_then"],
         code=RowId.of(row["code"]) if row["code"] is not None else None,
-        credential=credential_of(reader, person) if person is not None else None,
+        credential=_credential(row) if row["person"] is not None else None,
     )
 
 
