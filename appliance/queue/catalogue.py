@@ -4,13 +4,15 @@ Its rows are made at the centre and travel DOWN. A service is never removed, bec
 past days name it; it is retired.
 """
 
+import sqlite3
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from appliance.errors import VuzolError
 from appliance.people import audit
 from appliance.queue.model import PREFIXES, Purpose, ServiceState
-from appliance.queue.tables import CATEGORIES, SERVICES, Record, tell
+from appliance.queue.tables import CATEGORIES, SERVICES, tell
 from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.store.transaction import Transaction
@@ -222,7 +224,9 @@ def _columns(described: Described) -> dict[str, str | int | None]:
     }
 
 
-def _service(row: Record) -> Service:
+@lru_cache(maxsize=512)
+def _service(row: sqlite3.Row) -> Service:
+    """Return what a row says; the same row is read again with each ticket."""
     return Service(
         id=RowId.of(row["id"]),
         scope=row["scope"],

@@ -196,6 +196,13 @@ class Ticket:
         return self.standing.state
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived(Ticket):
+    """A ticket at the moment when it is taken."""
+
+    ahead: int  # how many wait before it
+
+
 def label(prefix: str, n: int) -> str:
     """Return the number that people see: А-042, and after А-999 comes А-1000."""
     return f"{prefix}-{n:03}"

@@ -101,10 +101,18 @@ def ticket(reader: Reader, ticket_id: RowId) -> Ticket:
     return ticket_of(row)
 
 
-def place(reader: Reader, ticket_id: RowId) -> int:
-    """Return where in the order of arrival a ticket of this file stands."""
-    found: int = reader.value("SELECT place FROM queue_current WHERE ticket = :id", id=ticket_id)
-    return found
+def arrival(reader: Reader, ticket_id: RowId) -> tuple[int, int]:
+    """Return the place of a ticket that has just come, and how many wait before it.
+
+    Of another office there is no sum here: 0.
+    """
+    row = reader.one(
+        """SELECT c.place, n.waiting FROM queue_current c LEFT JOIN queue_news n
+           ON n.office = c.office WHERE c.ticket = :id""",
+        id=ticket_id,
+    )
+    assert row is not None  # noqa: S101 - its projection wrote it in this transaction
+    return row["place"], (row["waiting"] or 1) - 1
 
 
 def token_hash(reader: Reader, ticket_id: RowId) -> bytes | None:

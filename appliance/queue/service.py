@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from appliance.errors import VuzolError
 from appliance.people import audit
 from appliance.queue import catalogue, model, queries, service_day
-from appliance.queue.model import CounterState, Event, Purpose, Standing, Ticket
+from appliance.queue.model import Arrived, CounterState, Event, Purpose, Standing, Ticket
 from appliance.queue.service_day import ClockTrust, ServiceDay
 from appliance.queue.tables import COUNTERS, DAYS, EVENTS, TICKETS, tell
 from appliance.store.ids import RowId
@@ -192,7 +192,7 @@ def open_day(tx: Transaction, office: Office) -> ServiceDay:
 
 def take_ticket(
     tx: Transaction, office: Office, wish: Wish, *, device: str, token_hash: bytes
-) -> Ticket:
+) -> Arrived:
     """Give the next number of the service; raise if it is closed or not for this purpose.
 
     Promise: the number and the ticket are one transaction, so no number is shown without its
@@ -207,19 +207,24 @@ def take_ticket(
         raise CategoryUnknown
     day = open_day(tx, office)
     n = tx.next_number(f"ticket/{office.number}/{day.number}/{service.prefix}")
-    told = {
-        "office": office.number,
-        "day": day.number,
-        "prefix": service.prefix,
-        "n": n,
-        "service": wish.service,
-        "purpose": wish.purpose,
-        "language": wish.language,
-        "priority": wish.priority,
-        "taken_at": tx.now,
-    }
-    ticket_id = tx.insert(TICKETS, {**told, "token_hash": token_hash, "device": device})
-    return Ticket(
+    ticket_id = tx.insert(
+        TICKETS,
+        {
+            "office": office.number,
+            "day": day.number,
+            "prefix": service.prefix,
+            "n": n,
+            "service": wish.service,
+            "purpose": wish.purpose,
+            "language": wish.language,
+            "priority": wish.priority,
+            "token_hash": token_hash,
+            "device": device,
+            "taken_at": tx.now,
+        },
+    )
+    place, ahead = queries.arrival(tx, ticket_id)
+    return Arrived(
         id=ticket_id,
         office=office.number,
         day=day.number,
@@ -230,8 +235,9 @@ def take_ticket(
         language=wish.language,
         priority=wish.priority,
         taken_at=tx.now,
-        place=queries.place(tx, ticket_id),
+        place=place,
         standing=Standing(),
+        ahead=ahead,
     )
 
 

@@ -59,11 +59,11 @@ def tell(tx: Transaction, office: int, *, waiting: int = 0) -> int:
     """
     if office != tx.node:
         return 0
-    known = tx.one("SELECT news, waiting FROM queue_news WHERE office = :office", office=office)
-    news, before = (known["news"], known["waiting"]) if known else (0, 0)
-    tx.put(NEWS, {"office": office, "news": news + 1, "waiting": before + waiting})
+    changed = tx.shift(NEWS, {"office": office}, {"news": 1, "waiting": waiting})
+    if not changed:
+        tx.add(NEWS, {"office": office, "news": 1, "waiting": waiting})
     tx.announce("queue")
-    return int(news) + 1
+    return int(changed[0]["news"]) if changed else 1
 
 
 def standing_of(row: Record) -> Standing:
@@ -170,7 +170,7 @@ TICKETS: Final = Table(
         text("device"),
         integer("taken_at"),
     ),
-    unique=(("office", "day", "prefix", "n"),),
+    unique=(("office", "day", "n", "prefix"),),  # what is born together stands together
     project=_waits,
 )
 

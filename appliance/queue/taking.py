@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from appliance.queue import answers, here, queries, service
+from appliance.queue import answers, here, service
 from appliance.queue.service import Office, Wish
 from appliance.store.transaction import Transaction
 from appliance.web.idempotency import Asked, Reply, once
@@ -37,8 +37,7 @@ def take_once(tx: Transaction, asked: Asked, what: Taking) -> Reply:
             device=what.device,
             token_hash=here.token_hash(what.token),
         )
-        ahead = queries.count_waiting(tx, ticket.office) - 1  # who has just come is the last
-        told = answers.ticket_told(ticket, people_ahead=ahead)
+        told = answers.ticket_told(ticket, people_ahead=ticket.ahead)
         return Reply.of(CREATED, {**told, "status_url": f"{what.pages}{ticket.id}?k={what.token}"})
 
     return once(tx, asked, answer)
