@@ -32,15 +32,15 @@ REPLIES: Final = Table(
     "web_reply",
     owner=Owner.LOCAL,
     columns=(
-        text("device"),
-        text("request_key"),
+        integer("place"),  # in the order in which they came, so that the oldest is the first
+        blob("asked"),
         blob("body_hash"),
         integer("status"),
         text("reply"),
         integer("stored_at"),
     ),
-    key=("device", "request_key"),
-    indexes=(("stored_at",),),
+    key=("place",),
+    unique=(("asked",),),  # narrow: of random keys this index alone is written here and there
 )
 TABLES: Final = (REPLIES,)
 
@@ -98,8 +98,7 @@ class Reply:
 class Asked:
     """One request as its device means it: the same key and body are the same request."""
 
-    device: str
-    key: str
+    name: bytes  # a digest of the device, then its key: keys that grow stand side by side
     body_hash: bytes
 
     @classmethod
@@ -107,10 +106,9 @@ class Asked:
         """Name the request; `what` is its method and path. Raise `KeyMissing` for an unfit key."""
         if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise KeyMissing
-        told = hashlib.blake2b(digest_size=16)
-        told.update(f"{what}\n".encode())
-        told.update(body)
-        return cls(device, key, told.digest())
+        sender = hashlib.blake2b(device.encode(), digest_size=8).digest()
+        told = hashlib.blake2b(f"{what}\n".encode() + body, digest_size=16).digest()
+        return cls(sender + key.encode(), told)
 
     @classmethod
     def of_request(cls, device: str) -> Self:
@@ -128,15 +126,16 @@ def once(tx: "Transaction", asked: Asked, answer: Callable[["Transaction"], Repl
 
     What `answer` raises is not kept: nothing has happened, so the request may be repeated.
     """
-    if known := kept(tx, asked):
+    known, oldest = _found(tx, asked)
+    if known:
         return known
     reply = answer(tx)
-    _clear(tx)
+    if oldest is not None and _is_over(tx, oldest):
+        _clear(tx)
     tx.add(
         REPLIES,
         {
-            "device": asked.device,
-            "request_key": asked.key,
+            "asked": asked.name,
             "body_hash": asked.body_hash,
             "status": reply.status,
             "reply": reply.text,
@@ -148,27 +147,33 @@ def once(tx: "Transaction", asked: Asked, answer: Callable[["Transaction"], Repl
 
 def kept(reader: "Reader", asked: Asked) -> Reply | None:
     """Return the reply that the request got before, if it did; raise `KeyReused` as `once` does."""
+    return _found(reader, asked)[0]
+
+
+def _found(reader: "Reader", asked: Asked) -> tuple[Reply | None, int | None]:
+    """Return the kept reply, and when the oldest of all was stored: one question for both."""
     row = reader.one(
-        """SELECT body_hash, status, reply FROM web_reply
-           WHERE device = :device AND request_key = :key""",
-        device=asked.device,
-        key=asked.key,
+        """SELECT first.stored_at AS oldest, r.body_hash, r.status, r.reply
+           FROM (SELECT stored_at FROM web_reply ORDER BY place LIMIT 1) AS first
+           LEFT JOIN web_reply r ON r.asked = :asked""",
+        asked=asked.name,
     )
-    if row is None:
-        return None
+    if row is None or row["reply"] is None:
+        return None, row["oldest"] if row else None
     if row["body_hash"] != asked.body_hash:
         raise KeyReused
-    return Reply(row["status"], row["reply"])
+    return Reply(row["status"], row["reply"]), row["oldest"]
+
+
+def _is_over(tx: "Transaction", stored_at: int) -> bool:
+    """Tell whether a reply is past its time, or from a time that a clock only dreamt of."""
+    return tx.clock_quality is not ClockQuality.UNKNOWN and abs(tx.now - stored_at) > KEPT_MS
 
 
 def _clear(tx: "Transaction") -> None:
-    """Forget a few replies that are past their time. Nothing expires on a bad clock."""
-    if tx.clock_quality is ClockQuality.UNKNOWN:
-        return
-    old = tx.all(
-        "SELECT device, request_key FROM web_reply WHERE stored_at < :limit LIMIT :few",
-        limit=tx.now - KEPT_MS,
-        few=CLEARED_AT_ONCE,
+    """Forget a few replies that are past their time, the oldest first."""
+    oldest = tx.all(
+        "SELECT place, stored_at FROM web_reply ORDER BY place LIMIT :few", few=CLEARED_AT_ONCE
     )
-    for row in old:
-        tx.delete(REPLIES, {"device": row["device"], "request_key": row["request_key"]})
+    over = [row["place"] for row in oldest if _is_over(tx, row["stored_at"])]
+    tx.delete(REPLIES, {"place": over})

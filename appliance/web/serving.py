@@ -66,11 +66,23 @@ class PortTaken(VuzolError):
 class _Answer(WSGITask):  # type: ignore[misc]
     """Answers one request; while the server drains, it is the last one of its connection."""
 
+    wrote_header: bool = False
+
     def build_response_header(self) -> bytes:
         if self.channel.server.draining:
             self.set_close_on_finish()
         head: bytes = super().build_response_header()
         return head
+
+    def write(self, data: bytes) -> None:
+        """Send a body that comes whole in one piece with its head, not each on its own."""
+        if self.wrote_header or not data or self.content_length != len(data) or not self.has_body:
+            super().write(data)
+            return
+        head = self.build_response_header()
+        self.wrote_header = True
+        self.content_bytes_written = len(data)
+        self.channel.write_soon(head + data)
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]

@@ -30,7 +30,7 @@ class Surface(StrEnum):
 class Facing:
     """What one surface may take from the machine, and what its pages look like."""
 
-    threads: int
+    threads: int  # requests that wait together for the disk share one commit
     layout: str  # the template that its error pages stand in; empty: it speaks JSON only
     named_hosts_only: bool = True  # refuse a Host that a stranger's name could have been bent to
     body_limit: int = 64 * KIBIBYTE  # bytes of a request's body
@@ -38,8 +38,8 @@ class Facing:
 
 
 FACINGS: Final[Mapping[Surface, Facing]] = {
-    Surface.OFFICE: Facing(threads=8, layout="base_office.html"),
-    Surface.KIOSK: Facing(threads=4, layout="base_kiosk.html"),
+    Surface.OFFICE: Facing(threads=16, layout="base_office.html"),
+    Surface.KIOSK: Facing(threads=8, layout="base_kiosk.html"),
     Surface.GUEST: Facing(  # a captive portal answers to every name
         threads=4, layout="base_guest.html", named_hosts_only=False
     ),
