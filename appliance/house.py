@@ -1,6 +1,6 @@
 """The parts of one node, put together and started in order; closed in the opposite order.
 
-    own the data      store, hashing of passwords
+    own the data      store, the line of a copy that was put back, hashing of passwords
     build             replication's end, context, the four surfaces
     listen            servers and live events: from here on people are served
     reach out         replication, sealed passwords: nobody waits for these
@@ -12,6 +12,7 @@ and last the writer, with whose end the data has no owner any more.
 import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,6 +24,7 @@ from appliance.config import ClockSource, Config, Role
 from appliance.people import access, queries, reissue, sealing
 from appliance.people.passwords import HashingThread
 from appliance.queue.tickets_views import LAST_CONTACTS
+from appliance.restored import Restoration
 from appliance.rooms import TABLES
 from appliance.store.clock import SystemClock
 from appliance.store.database import Store
@@ -53,6 +55,7 @@ class Appliance:
         self.key = own_key(config.node.data / NODE_KEY)
         self.store = _open_store(config)
         undo.callback(self.store.close)
+        self.restoration = Restoration(self.store)
         self.passwords = HashingThread()
         undo.callback(self.passwords.close)
         self.end: End = open_end(config, self.store, self.key)
@@ -109,7 +112,8 @@ class Appliance:
         }
 
     def _truth(self) -> Truth:
-        return self.end.status.truth(staff_list_at=self._staff_list_at())
+        told = self.end.status.truth(staff_list_at=self._staff_list_at())
+        return replace(told, restored=self.restoration.numbers())
 
     def _staff_list_at(self) -> int | None:
         """Return when the centre last confirmed the staff list; None where it is made."""

@@ -38,6 +38,7 @@ ACTIONS: Final[Mapping[str, Lazy]] = {
     "people.sign_out": lazy("Вийшли"),
     "people.pair_device": lazy("Під’єднали пристрій"),
     "people.revoke_device": lazy("Від’єднали пристрій"),
+    "store.restored": lazy("Базу відновили з копії"),
 }
 
 FACTS: Final[Mapping[str, Lazy]] = {

@@ -32,6 +32,7 @@ class Truth:
     since: int | None = None  # ms: when the link became what it is; None: not known
     last_contact: int | None = None  # ms: the centre's last signed reply; None: never
     staff_list_at: int | None = None  # ms: how old the staff list is; None: it is made here
+    restored: Sequence[str] | None = None  # numbers that go on after a copy was put back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,8 @@ def _as_of(truth: Truth) -> Line:
 
 
 def _warnings(truth: Truth) -> Iterator[Line]:
+    if truth.restored is not None:
+        yield Line("warning", _restored(", ".join(truth.restored)), warns=True)
     if truth.clock is ClockQuality.UNKNOWN:
         yield Line("clock", _("Годинник вузла може помилятися"), warns=True)
     context = current()
@@ -101,3 +103,9 @@ def _warnings(truth: Truth) -> Iterator[Line]:
         if age > context.config.people.staff_max_age_days * DAY_MS:
             told = formats.day(truth.staff_list_at)
             yield Line("people", _("Список працівників станом на %(day)s", day=told), warns=True)
+
+
+def _restored(numbers: str) -> str:
+    if not numbers:
+        return _("Базу відновлено з копії")
+    return _("Базу відновлено з копії: номери продовжено з %(numbers)s", numbers=numbers)
