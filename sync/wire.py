@@ -205,7 +205,7 @@ def _within(value: Any, limit: int | None) -> bool:  # noqa: ANN401 - one of thr
 
 def _numbers(spec: object, nothing: Sequence[int], tail: Tail, limit: int) -> list[int]:
     found = column_reader.decode(spec, nothing, tail)
-    if not all(type(number) is int for number in found):
+    if {*map(type, found)} - {int}:
         raise Malformed("numbers were expected")
     return integers.bounded(found, 0, limit)  # type: ignore[arg-type]
 
