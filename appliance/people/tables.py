@@ -4,6 +4,7 @@ Keys hold no personal data. A person's name stands in one table, their secrets i
 audit trail speaks of ids.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from appliance.people import chain
@@ -75,7 +76,7 @@ PASSWORD: Final = Table(
         integer("stamp"),
         integer("set_at"),
     ),
-    project=lambda tx, _row: tx.announce("people"),  # the centre's reissuer listens
+    project=lambda tx, _rows: tx.announce("people"),  # the centre's reissuer listens
 )
 
 EMERGENCY_CODE: Final = Table(
@@ -114,21 +115,26 @@ AUDIT_LINK: Final = Table(
 )
 
 
-def _linked(tx: Transaction, row: Row) -> None:
-    """Append the row to its stream's chain: the same fold here and at the centre."""
-    born = RowId.of(row["id"])
-    stream = chain.stream_key(born)
+def _linked(tx: Transaction, rows: Sequence[Row]) -> None:
+    """Append the rows to their streams' chains: the same fold here and at the centre."""
+    heads: dict[bytes, tuple[int, bytes]] = {}
+    links = []
+    for row in rows:
+        stream = chain.stream_key(RowId.of(row["id"]))
+        place, previous = heads.get(stream) or _head(tx, stream)
+        link = chain.link(previous, chain.told(row))
+        heads[stream] = (place + 1, link)
+        links.append({"row": row["id"], "stream": stream, "place": place + 1, "chain": link})
+    tx.add_all(AUDIT_LINK, links)
+
+
+def _head(tx: Transaction, stream: bytes) -> tuple[int, bytes]:
     last = tx.one(
         "SELECT place, chain FROM people_audit_link WHERE stream = :stream"
         " ORDER BY place DESC LIMIT 1",
         stream=stream,
     )
-    place, previous = (last["place"], last["chain"]) if last else (0, chain.genesis(stream))
-    link = chain.link(previous, chain.told(row))
-    tx.put(
-        AUDIT_LINK,
-        {"row": row["id"], "stream": stream, "place": place + 1, "chain": link},
-    )
+    return (last["place"], last["chain"]) if last else (0, chain.genesis(stream))
 
 
 AUDIT: Final = Table(

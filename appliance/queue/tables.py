@@ -5,6 +5,7 @@ its events, folded by the same code at the office and at the centre.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 from appliance.queue import model
@@ -26,28 +27,47 @@ Record = Row | sqlite3.Row
 """A row as it was written, or as it was read."""
 
 
-def _waits(tx: Transaction, ticket: Row) -> None:
-    """Give a ticket that has just arrived its place; one that came before keeps what it has."""
-    known_here = "SELECT 1 FROM queue_current WHERE ticket = :id"
-    if not ticket["own"] and tx.value(known_here, id=ticket["id"]):
-        return
-    known = {name: ticket[name] for name in ("office", "day")}
-    tx.add(CURRENT, {"ticket": ticket["id"], **known, **_columns(Standing())})
-    tell(tx, ticket["office"], waiting=+1)
+def _waits(tx: Transaction, tickets: Sequence[Row]) -> None:
+    """Give tickets that have just arrived their places."""
+    fresh = _columns(Standing())
+    tx.add_all(
+        CURRENT,
+        [
+            {"ticket": one["id"], "office": one["office"], "day": one["day"], **fresh}
+            for one in tickets
+        ],
+    )
+    for one in tickets:
+        tell(tx, one["office"], waiting=+1)
 
 
-def _moves(tx: Transaction, event: Row) -> None:
-    """Fold an event into its ticket's standing."""
-    row = tx.one("SELECT * FROM queue_current WHERE ticket = :id", id=event["ticket"])
-    if row is None:  # the ticket itself waits or is quarantined; its events queue behind it
-        return
-    known, move = standing_of(row), move_of(event)
-    if move.step <= known.step:
-        return
-    tx.update_where(CURRENT, {"place": row["place"]}, _columns(model.folded(known, move)))
+def _moves(tx: Transaction, events: Sequence[Row]) -> None:
+    """Fold events into the standings of their tickets, each of which is written once."""
+    rows: dict[bytes, Record | None] = {}
+    standings: dict[bytes, Standing] = {}
+    for event in events:
+        ticket = event["ticket"]
+        if ticket not in rows:
+            rows[ticket] = _current(tx, ticket)
+        row = rows[ticket]
+        if row is None:  # the ticket itself waits or is quarantined; its events queue behind it
+            continue
+        known, move = standings.get(ticket) or standing_of(row), move_of(event)
+        if move.step > known.step:
+            standings[ticket] = model.folded(known, move)
+            _tell_move(tx, row, event["ticket"], known, move)
+    for ticket, standing in standings.items():
+        tx.update_where(CURRENT, {"ticket": ticket}, _columns(standing))
+
+
+def _current(tx: Transaction, ticket: bytes) -> Record | None:
+    return tx.one("SELECT * FROM queue_current WHERE ticket = :id", id=ticket)
+
+
+def _tell_move(tx: Transaction, row: Record, ticket: bytes, known: Standing, move: Move) -> None:
     news = tell(tx, row["office"], waiting=-1 if known.state is State.WAITING else 0)
     if news and move.after is State.CALLED:
-        told = {"ticket": event["ticket"], "counter": move.counter, "at": move.at}
+        told = {"ticket": ticket, "counter": move.counter, "at": move.at}
         tx.add(CALLS, {**told, "call": news, "office": row["office"]})
 
 

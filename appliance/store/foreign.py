@@ -5,7 +5,7 @@ Then the change. A foreign row has no UNIQUE, CHECK or foreign key but its id, s
 with one number are both kept; what its own node promised of it is not judged again here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from appliance.store import values
@@ -116,11 +116,33 @@ def not_its_own(stream: StreamId, table: Table, entry: Entry) -> Hold | None:
     return None
 
 
-def give_birth(tx: Transaction, table: ForeignTable, entry: Entry, content: Content) -> None:
-    """Write the new row and fold it; a row that is here already is not folded twice."""
-    new = tx.run(table.insert(entry.schema), (entry.key, *content.values())).rowcount
-    if new and table.table.project is not None:
-        table.table.project(tx, table.row(entry.key, content))
+class Births:
+    """Rows on their way into one table, in the order of their birth."""
+
+    def __init__(self, table: ForeignTable) -> None:
+        """Begin with none."""
+        self._table = table
+        self._rows: dict[bytes, tuple[int, Content]] = {}
+
+    def add(self, entry: Entry, content: Content) -> None:
+        """Take a new row in."""
+        self._rows[entry.key] = (entry.schema, content)
+
+    def write(self, tx: Transaction) -> None:
+        """Write them, then fold them; a row that is here already is not folded twice."""
+        here = _here(tx, self._table.table.name, [*self._rows])
+        new = {key: told for key, told in self._rows.items() if key not in here}
+        for schema in {schema for schema, _ in new.values()}:
+            rows = [(key, *told.values()) for key, (of, told) in new.items() if of == schema]
+            tx.run_many(self._table.insert(schema), rows)
+        project = self._table.table.project
+        if new and project is not None:
+            project(tx, [self._table.row(key, told) for key, (_, told) in new.items()])
+
+
+def _here(tx: Transaction, table: str, keys: Sequence[bytes]) -> set[bytes]:
+    places = ", ".join("?" * len(keys))
+    return {row["id"] for row in tx.run(f"SELECT id FROM {table} WHERE id IN ({places})", keys)}
 
 
 def alter(tx: Transaction, table: ForeignTable, entry: Entry, content: Content) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 from appliance.store import foreign, inbox, quarantine
 from appliance.store.entries import Entry, Op
 from appliance.store.failures import DiskBroken, DiskFull, FileDamaged, StoreBusy
-from appliance.store.foreign import Content, ForeignTable
+from appliance.store.foreign import Births, Content, ForeignTable
 from appliance.store.ids import StreamId
 from appliance.store.inbox import Received
 from appliance.store.quarantine import PATIENT, Hold, Quarantined, Reason
@@ -99,6 +99,7 @@ class _Work:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
         self._tables: dict[str, ForeignTable | None] = {}
+        self._births: dict[str, Births] = {}  # of this part, not written yet
         self._seen: set[bytes] = set()  # rows that are here, so their children need not ask
         self._any_held = tx.value("SELECT 1 FROM _held LIMIT 1") is not None
         self.rooms: set[str] = set()
@@ -109,6 +110,7 @@ class _Work:
             with self._undone_if_it_fails():
                 for entry in part:
                     self._apply(lane, entry)
+                self._write_births()
         except NOT_THE_ENTRY:
             raise
         except Exception:  # noqa: BLE001 - a fold may raise anything; whose fault it is, is found below
@@ -133,6 +135,7 @@ class _Work:
         try:
             with self._undone_if_it_fails():
                 self._apply(lane, entry, place=place)
+                self._write_births()
         except NOT_THE_ENTRY:
             raise
         except Exception as error:  # noqa: BLE001 - one bad fold must not stop a whole stream
@@ -145,6 +148,8 @@ class _Work:
         try:
             yield
         except BaseException:
+            self._births.clear()
+            self._seen.clear()
             if not self._tx.lost:
                 self._tx.run("ROLLBACK TO projection")
                 self._tx.run("RELEASE projection")
@@ -187,12 +192,21 @@ class _Work:
 
     def _write(self, table: ForeignTable, entry: Entry, content: Content) -> Hold | None:
         if entry.op is Op.INSERT:
-            foreign.give_birth(self._tx, table, entry, content)
+            self._births.setdefault(entry.table, Births(table)).add(entry, content)
             self._seen.add(entry.key)
-        elif not foreign.alter(self._tx, table, entry, content):
+            self.rooms.add(table.table.room)
+            return None
+        self._write_births()
+        if not foreign.alter(self._tx, table, entry, content):
             return Hold(Reason.WAITING, "for the row itself", parent=entry.key)
         self.rooms.add(table.table.room)
         return None
+
+    def _write_births(self) -> None:
+        """Write and fold the new rows, table after table in the order of declaration."""
+        for table in self._tx.tables if self._births else ():
+            if births := self._births.pop(table.name, None):
+                births.write(self._tx)
 
     def _table(self, name: str) -> ForeignTable | None:
         if name not in self._tables:

@@ -4,7 +4,7 @@ A table is declared once. Its DDL, its place on the wire, and what a projection 
 rows may demand all follow from the declaration.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -90,8 +90,13 @@ def one_of(name: str, values: type[StrEnum], *, null: bool = False, since: int =
     return Column(name, "TEXT", null=null, check=f"{name} IN ({allowed})", since=since)
 
 
-Projector = Callable[["Transaction", Row], None]
-"""Folds a row that has just been born into LOCAL tables: the same code at both ends."""
+Projector = Callable[["Transaction", Sequence[Row]], None]
+"""Folds rows that have just been born, in the order of their birth, into LOCAL tables.
+
+The same code runs at both ends: at home for each insert, at the centre for many rows at once, and
+table after table in the order of declaration. So what a fold reads of other rows must be of tables
+declared before its own, as the rows are that it refers to.
+"""
 
 
 @dataclass(frozen=True, slots=True)

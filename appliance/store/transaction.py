@@ -98,7 +98,7 @@ class Transaction(Reader):
         if table.owner is not Owner.DOWN:
             self._log(statements, Op.INSERT, seq, key, encode_row(row))
         if table.project is not None:
-            table.project(self, dict(zip(statements.all_names, (*heads, *row), strict=True)))
+            table.project(self, [dict(zip(statements.all_names, (*heads, *row), strict=True))])
         return born
 
     def add(self, table: Table, values: Mapping[str, object]) -> None:
@@ -106,6 +106,13 @@ class Transaction(Reader):
         statements = self._local(table)
         row = statements.changes(values)
         self.run(statements.add(tuple(row)), tuple(row.values()))
+
+    def add_all(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        """Write new rows of a LOCAL table that name the same columns, as `add` writes one."""
+        statements = self._local(table)
+        each = [statements.changes(row) for row in rows]
+        if each:
+            self.run_many(statements.add(tuple(each[0])), [tuple(row.values()) for row in each])
 
     def put(self, table: Table, values: Mapping[str, object]) -> None:
         """Write a row of a LOCAL table; where its key is there, change the named columns."""

@@ -1,6 +1,6 @@
 """A small village to test the store on: one table of each kind, and the verbs that fill them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -28,8 +28,8 @@ class State(StrEnum):
     CALLED = "called"
 
 
-def _stand(tx: Transaction, ticket: Row) -> None:
-    tx.add(STANDING, {"ticket": ticket["id"], "state": State.WAITING})
+def _stand(tx: Transaction, tickets: Sequence[Row]) -> None:
+    tx.add_all(STANDING, [{"ticket": one["id"], "state": State.WAITING} for one in tickets])
 
 
 TICKET: Final = Table(

@@ -1,6 +1,6 @@
 """What came is applied as it was at home, and what cannot be is held with its reason."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -395,8 +395,9 @@ def test_a_fold_that_was_mended_is_replayed(centre: Store, tickets: Forger) -> N
     visit = tickets.insert(VISIT, [ticket.blob, "unfoldable"])
     land(centre, tickets)
 
-    def mended(tx: Transaction, row: Row) -> None:
-        tx.put(TALLY, {"ticket": row["ticket"], "visits": 1, "last": row["note"]})
+    def mended(tx: Transaction, born: Sequence[Row]) -> None:
+        for row in born:
+            tx.put(TALLY, {"ticket": row["ticket"], "visits": 1, "last": row["note"]})
 
     newer = upgraded(
         centre, [replace(table, project=mended) if table is VISIT else table for table in TABLES]

@@ -69,7 +69,7 @@ def test_a_projection_runs_in_the_same_transaction(store: Store) -> None:
 
 def test_a_projection_is_given_the_whole_row_of_the_centre(tmp_path: Path) -> None:
     seen: list[Row] = []
-    table = replace(SERVICE, project=lambda _, row: seen.append(row))
+    table = replace(SERVICE, project=lambda _, born: seen.extend(born))
     store = village(tmp_path / "node.db", [table])
     store.write(Transaction.insert, table, {"name": "А", "is_open": 1}, scope="hromada")
     assert rows(store, "SELECT * FROM service") == seen

@@ -1,6 +1,6 @@
 """A village and a centre for tests: real stores, and what a lane's message carries between them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,13 +17,14 @@ from appliance.store.transaction import Transaction
 VILLAGE, OTHER, CENTRE = 3, 4, 1
 
 
-def _counted(tx: Transaction, visit: Row) -> None:
-    """Fold a visit into the tally of its ticket; there is one note that cannot be folded."""
-    if visit["note"] == "unfoldable":
-        raise LookupError("no such purpose")
-    row = tx.one("SELECT visits FROM hall_tally WHERE ticket = :id", id=visit["ticket"])
-    visits = 0 if row is None else row["visits"]
-    tx.put(TALLY, {"ticket": visit["ticket"], "visits": visits + 1, "last": visit["note"]})
+def _counted(tx: Transaction, born: Sequence[Row]) -> None:
+    """Fold visits into the tallies of their tickets; there is one note that cannot be folded."""
+    for visit in born:
+        if visit["note"] == "unfoldable":
+            raise LookupError("no such purpose")
+        row = tx.one("SELECT visits FROM hall_tally WHERE ticket = :id", id=visit["ticket"])
+        visits = 0 if row is None else row["visits"]
+        tx.put(TALLY, {"ticket": visit["ticket"], "visits": visits + 1, "last": visit["note"]})
 
 
 SERVICE: Final = Table(

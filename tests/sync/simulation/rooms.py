@@ -1,5 +1,6 @@
 """The tables of the simulated hromada, one of each kind, and the verbs that fill them."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import Final
 
@@ -11,11 +12,12 @@ OFFICE: Final = "office"
 EVERYWHERE: Final = "hromada"
 
 
-def _counted(tx: Transaction, step: Row) -> None:
-    row = tx.one("SELECT steps, total FROM sim_tally WHERE visit = :visit", visit=step["visit"])
-    steps, total = (row["steps"], row["total"]) if row else (0, 0)
-    told = {"visit": step["visit"], "steps": steps + 1, "total": total * 7 + step["n"]}
-    tx.put(TALLY, told)
+def _counted(tx: Transaction, born: Sequence[Row]) -> None:
+    for step in born:
+        row = tx.one("SELECT steps, total FROM sim_tally WHERE visit = :visit", visit=step["visit"])
+        steps, total = (row["steps"], row["total"]) if row else (0, 0)
+        told = {"visit": step["visit"], "steps": steps + 1, "total": total * 7 + step["n"]}
+        tx.put(TALLY, told)
 
 
 VISIT: Final = Table(
