@@ -71,8 +71,10 @@ class FanOut:
         """Carry events until cancelled."""
         loop = asyncio.get_running_loop()
 
-        def wake() -> None:  # on a thread of the store
-            loop.call_soon_threadsafe(self._heard)
+        def wake() -> None:  # on a thread of the store, after each commit
+            self._announced += 1
+            if self._listeners or self._newcomers:  # who comes later reads what is there by then
+                loop.call_soon_threadsafe(self._wake.set)
 
         unsubscribe = self._source.subscribe(self.topic.announced_as, wake)
         try:
@@ -90,12 +92,10 @@ class FanOut:
         finally:
             unsubscribe()
 
-    def _heard(self) -> None:
-        self._announced += 1
-        self._wake.set()
-
     def _turn(self) -> None:
-        newcomers = self._newcomers
+        newcomers = list(self._newcomers)
+        if not self._listeners:  # nobody has heard what came before
+            self._newest = None
         with self._source.read() as reader:
             news = self._since(reader, self._newest) if self._newest is not None else []
             if self._newest is None:
@@ -105,7 +105,6 @@ class FanOut:
             greetings = {
                 last: self._since(reader, last) for last in {one.last for one in newcomers}
             }
-        self._newcomers = []
         told = _frames(news)
         for listener in list(self._listeners):
             listener.tell(told)
@@ -115,6 +114,7 @@ class FanOut:
                 listener.stage = Stage.LISTENING
                 self._listeners.add(listener)
                 listener.tell(written[listener.last])
+        self._newcomers.clear()  # only now: in between, a commit must find somebody to wake us for
 
     def _since(self, reader: "Reader", last: str | None) -> Sequence[Event]:
         if self.topic.replay is not None:
