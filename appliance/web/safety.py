@@ -9,6 +9,7 @@
 import functools
 import hmac
 import ipaddress
+import re
 import unicodedata
 from typing import ClassVar, Final
 from urllib.parse import SplitResult, urlsplit
@@ -35,6 +36,7 @@ ALWAYS: Final = (
 )
 """Headers that every answer carries, and that no view sets."""
 
+MARKUP: Final = re.compile(r"<[A-Za-z/!?]")
 REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
 
 
@@ -102,13 +104,16 @@ def clean_text(value: str, longest: int, *, lines: bool = False) -> str:
     """Return the text in NFC, without white space around it.
 
     Raise `BadText` for control characters, marks that turn the direction of writing, characters
-    without a meaning, and more than `longest` characters. `lines` allows line breaks and tabs.
+    without a meaning, HTML, and more than `longest` characters. `lines` allows line breaks and
+    tabs. Pages escape what they show, but a text also travels on: to a spreadsheet, to paper.
     """
     if len(value) > 4 * longest:  # before any work on it
         raise BadText(f"is longer than {longest} characters")
     text = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
     if len(text) > longest:
         raise BadText(f"is longer than {longest} characters")
+    if MARKUP.search(text):
+        raise BadText("holds HTML")
     for character in text:
         if lines and character in LINE_BREAKS:
             continue

@@ -169,6 +169,7 @@ def test_the_page_may_hear_its_own_events_and_no_others(kiosk: FlaskClient) -> N
         ("Ґанок ’ — №5 ₴", "Ґанок ’ — №5 ₴"),
         ("👩‍👩‍👧", "👩‍👩‍👧"),
         ("عربي", "عربي"),
+        ("5 < 7 <Мельник>", "5 < 7 <Мельник>"),
         ("", ""),
     ],
 )
@@ -178,7 +179,20 @@ def test_what_can_be_read_is_kept(text: str, clean: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a\x00", "\x1b[2J", "a\nb", "a\tb", "\u202egnp", "a\u2066b", "\ud800", "\ue000", "\x7f"],
+    [
+        "a\x00",
+        "\x1b[2J",
+        "a\nb",
+        "a\tb",
+        "\u202egnp",
+        "a\u2066b",
+        "\ud800",
+        "\ue000",
+        "\x7f",
+        "<b>",
+        "</a",
+        "<!--",
+    ],
 )
 def test_what_cannot_be_shown_is_refused(text: str) -> None:
     with pytest.raises(BadText):
