@@ -11,7 +11,8 @@ from werkzeug.exceptions import NotFound
 
 from appliance.config import Role
 from appliance.errors import VuzolError
-from appliance.people.access import requires, staff
+from appliance.people import audit, audit_views
+from appliance.people.access import require_staff, requires, staff
 from appliance.people.model import Permission
 from appliance.web import navigation
 from appliance.web.context import current
@@ -55,6 +56,9 @@ navigation.declare(
     Entry(lazy("Вузли"), "sync_office.nodes", order=90, shown=lambda: _shown(Role.CENTRE)),
     Entry(lazy("Зв’язок"), "sync_office.link", order=90, shown=lambda: _shown(Role.VILLAGE)),
 )
+
+
+audit_views.name_actions(office, wording.ACTIONS)
 
 
 def status() -> Status:
@@ -107,7 +111,9 @@ def link() -> str:
 @requires(Permission.SEE_NODES)
 def call_now() -> Response:
     """Call the centre without waiting for the next time, and show the page again."""
-    _wake()
+    wake = _waker()
+    current().store.write(audit.record, actor=require_staff(), action="sync.call", subject="centre")
+    wake()
     return cast(Response, redirect(url_for("sync_office.link"), 303))
 
 
@@ -122,7 +128,7 @@ def replication() -> Response:
 def now() -> Response:
     """Call the centre at once, for a command on this machine."""
     require_this_machine()
-    _wake()
+    _waker()()
     return jsonify(status().facts())
 
 
@@ -131,8 +137,8 @@ def _page(name: str) -> str:
     return f"sync/{name}_live.html" if "X-Fragment" in request.headers else f"sync/{name}.html"
 
 
-def _wake() -> None:
+def _waker() -> Callable[[], None]:
     wake: Callable[[], None] | None = current().extras.get(WAKE)
     if wake is None:
         raise NobodyToCall
-    wake()
+    return wake

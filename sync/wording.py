@@ -27,6 +27,9 @@ WARNINGS: Final[Mapping[str, Lazy]] = {
     Kind.RESTORED: lazy("Вузол відновлено з копії: у центрі записів більше, ніж тут"),
     Kind.WEDGED: lazy("Передавання стояло: з’єднання відкрито наново"),
 }
+ACTIONS: Final[Mapping[str, Lazy]] = {"sync.call": lazy("Покликали центр")}
+"""How the trail tells what staff did here."""
+
 OTHER: Final = lazy("Запит до центру не вдався")
 
 LANES: Final[Mapping[Lane, Lazy]] = {

@@ -80,7 +80,10 @@ class Node:
     def audited(self) -> list[str]:
         """Return the actions of the trail, in order."""
         with self.store.read() as reader:
-            return [row["action"] for row in reader.all("SELECT action FROM people_audit")]
+            return [
+                row["action"]
+                for row in reader.all("SELECT action FROM people_audit ORDER BY at, id")
+            ]
 
 
 def succeeded(answer: TestResponse) -> bool:

@@ -79,13 +79,15 @@ def take_ticket(body: dict[str, Any]) -> Response:
 @requires(Permission.SERVE_QUEUE)
 def hand_out_ticket(body: dict[str, Any]) -> Response:
     """Give a ticket to a visitor who cannot use the kiosk."""
-    return _taken(body, f"staff:{require_staff().actor}")
+    who = require_staff().actor
+    return _taken(body, f"staff:{who}", by=who)
 
 
-def _taken(body: dict[str, Any], device_id: str) -> Response:
+def _taken(body: dict[str, Any], device_id: str, *, by: str = "") -> Response:
     wish = Wish(body["service"], body["purpose"], "uk", body.get("priority"))
     asked = Asked.of_request(device=device_id)
-    return current().store.write(take_once, asked, taking(wish, device=device_id)).response()
+    told = taking(wish, device=device_id, by=by)
+    return current().store.write(take_once, asked, told).response()
 
 
 @api.get(kiosk, TICKET, gives=answers.TicketTold, refuses=(TicketUnknown,))

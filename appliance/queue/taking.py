@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from appliance.people import audit
 from appliance.queue import answers, here, service
 from appliance.queue.service import Office, Wish
 from appliance.store.transaction import Transaction
@@ -19,11 +20,12 @@ class Taking:
     device: str
     token: str  # random; a repeated request keeps that of the first
     pages: str  # where phones find the pages of tickets
+    by: str = ""  # the member of staff who hands it out; a visitor at the kiosk leaves no line
 
 
-def taking(wish: Wish, *, device: str) -> Taking:
+def taking(wish: Wish, *, device: str, by: str = "") -> Taking:
     """Prepare to take a ticket for the visitor in front of the device."""
-    return Taking(here.office(), wish, device, here.new_token(), here.pages())
+    return Taking(here.office(), wish, device, here.new_token(), here.pages(), by)
 
 
 def take_once(tx: Transaction, asked: Asked, what: Taking) -> Reply:
@@ -37,6 +39,8 @@ def take_once(tx: Transaction, asked: Asked, what: Taking) -> Reply:
             device=what.device,
             token_hash=here.token_hash(what.token),
         )
+        if what.by:
+            audit.record(tx, actor=what.by, action="queue.hand_out", subject=ticket.id)
         told = answers.ticket_told(ticket, people_ahead=ticket.ahead)
         return Reply.of(CREATED, {**told, "status_url": f"{what.pages}{ticket.id}?k={what.token}"})
 

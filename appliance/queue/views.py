@@ -7,6 +7,7 @@ from typing import Final
 
 from flask import Blueprint
 
+from appliance.people.audit_views import name_actions
 from appliance.queue import (
     api_views,
     catalogue_views,
@@ -16,7 +17,7 @@ from appliance.queue import (
     phone_views,
     tickets_views,
 )
-from appliance.queue.wording import SAYINGS
+from appliance.queue.wording import ACTIONS, FACTS, SAYINGS
 from appliance.web.error_pages import explain
 
 OFFICE: Final[tuple[Blueprint, ...]] = (
@@ -30,3 +31,5 @@ GUEST: Final[tuple[Blueprint, ...]] = (phone_views.room, api_views.guest)
 
 for told_by in (console_views.room, kiosk_views.room, phone_views.room):
     explain(told_by, SAYINGS)
+
+name_actions(console_views.room, ACTIONS, FACTS)

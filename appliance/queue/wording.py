@@ -45,6 +45,28 @@ SERVICE_STATES: Final[Mapping[ServiceState, Lazy]] = {
     ServiceState.RETIRED: lazy("знято з кіоску"),
 }
 
+ACTIONS: Final[Mapping[str, Lazy]] = {
+    "queue.open_counter": lazy("Відкрили вікно"),
+    "queue.close_counter": lazy("Зачинили вікно"),
+    "queue.hand_out": lazy("Видали талон"),
+    "queue.call": lazy("Викликали"),
+    "queue.recall": lazy("Викликали ще раз"),
+    "queue.start": lazy("Почали прийом"),
+    "queue.finish": lazy("Завершили прийом"),
+    "queue.no_show": lazy("Позначили, що не підійшли"),
+    "queue.close_past_days": lazy("Закрили талони минулих днів"),
+    "queue.add_service": lazy("Додали послугу"),
+    "queue.change_service": lazy("Змінили послугу"),
+    "queue.add_category": lazy("Додали право без черги"),
+}
+"""How the trail tells what staff did here."""
+
+FACTS: Final[Mapping[str, Lazy]] = {
+    "counter": lazy("вікно"),
+    "tickets": lazy("талонів"),
+    "scope": lazy("де"),
+}
+
 LOOK_AGAIN: Final = lazy("Подивіться, як є зараз, і натисніть ще раз.")
 SAYINGS: Final[Mapping[str, Saying]] = {
     "service_unknown": Saying(
