@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
@@ -26,6 +26,9 @@ from appliance.errors import VuzolError
 READY_SECONDS: Final = 60
 STOP_SECONDS: Final = 12  # an appliance drains within 10
 LOG: Final = "vuzol.log"
+
+Started = dict[Place, "subprocess.Popen[bytes]"]
+"""The appliances that run, in the order of their start."""
 
 
 class ApplianceStopped(VuzolError):
@@ -44,8 +47,11 @@ def run(data: Path | None, *, first: str, as_json: bool, tell: Callable[[str], N
     _refuse_taken_ports(all_places)
     with _told_to_stop() as stop, _data_folder(data) as home:
         hromada.prepare(home, all_places)
-        with _processes(home, all_places) as started:
-            _wait_until_ready(home, all_places, started, stop)
+        with _processes() as started:
+            centre, *villages = all_places
+            # A village that finds no centre waits before it tries again, so the centre is first.
+            _bring_up(home, [centre], started, stop)
+            _bring_up(home, villages, started, stop)
             if stop.is_set():
                 return
             if as_json:
@@ -97,13 +103,9 @@ def _data_folder(data: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _processes(
-    home: Path, all_places: tuple[Place, ...]
-) -> Iterator[Mapping[Place, "subprocess.Popen[bytes]"]]:
-    started: dict[Place, subprocess.Popen[bytes]] = {}
+def _processes() -> Iterator[Started]:
+    started: Started = {}
     try:
-        for place in all_places:
-            started[place] = _start(folder(home, place))
         yield started
     finally:
         _stop(list(started.values()))
@@ -133,14 +135,12 @@ def _stop(started: "list[subprocess.Popen[bytes]]") -> None:
             process.wait()
 
 
-def _wait_until_ready(
-    home: Path,
-    all_places: tuple[Place, ...],
-    started: "Mapping[Place, subprocess.Popen[bytes]]",
-    stop: threading.Event,
-) -> None:
+def _bring_up(home: Path, some: Sequence[Place], started: Started, stop: threading.Event) -> None:
+    """Start these appliances and wait until each is ready, or until told to stop."""
+    waiting = [] if stop.is_set() else list(some)
+    for place in waiting:
+        started[place] = _start(folder(home, place))
     until = time.monotonic() + READY_SECONDS
-    waiting = list(all_places)
     while waiting and not stop.is_set():
         _refuse_stopped(home, started)
         waiting = [place for place in waiting if not is_ready(place)]
@@ -150,7 +150,7 @@ def _wait_until_ready(
         stop.wait(0.1 if waiting else 0)
 
 
-def _refuse_stopped(home: Path, started: "Mapping[Place, subprocess.Popen[bytes]]") -> None:
+def _refuse_stopped(home: Path, started: Started) -> None:
     for place, process in started.items():
         if process.poll() is not None:
             log = folder(home, place) / LOG

@@ -1,7 +1,6 @@
 """The frame's scripts in a real browser, against a small node in a process of its own."""
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -9,25 +8,14 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.web import sockets, trial_node
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 STALE_MS = 16_000
 IDLE = {"VUZOL_QUEUE_IDLE_SECONDS": "10", "VUZOL_QUEUE_WARNING_SECONDS": "7"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("needs the Debian package chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
