@@ -68,7 +68,7 @@ def test_switch_cuts_the_link_and_work_goes_on_and_all_of_it_arrives_later(
     centre: HubServer, village: Village
 ) -> None:
     village.store.write(visit, 0)
-    until(lambda: centre.seen() == [0])
+    until(lambda: centre.seen() == [0] and left(village) == 0)
     village.switch.move(up=False)
     for n in range(1, 20):
         village.store.write(visit, n)
