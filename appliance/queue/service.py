@@ -198,13 +198,7 @@ def take_ticket(
     Promise: the number and the ticket are one transaction, so no number is shown without its
     ticket, given twice, or left out.
     """
-    service = catalogue.service(tx, wish.service, office=office.number)
-    if not service.is_open:
-        raise ServiceClosed(service.name_uk)
-    if wish.purpose not in service.purposes:
-        raise PurposeUnknown(service.purposes)
-    if wish.priority and wish.priority not in {one.id for one in catalogue.categories(tx)}:
-        raise CategoryUnknown
+    service = _wished(tx, office, wish)
     day = open_day(tx, office)
     n = tx.next_number(f"ticket/{office.number}/{day.number}/{service.prefix}")
     ticket_id = tx.insert(
@@ -239,6 +233,18 @@ def take_ticket(
         standing=Standing(),
         ahead=ahead,
     )
+
+
+def _wished(tx: Transaction, office: Office, wish: Wish) -> catalogue.Service:
+    """Return the service; raise if nobody can be given a ticket for it as they wish."""
+    service = catalogue.service(tx, wish.service, office=office.number)
+    if not service.is_open:
+        raise ServiceClosed(service.name_uk)
+    if wish.purpose not in service.purposes:
+        raise PurposeUnknown(service.purposes)
+    if wish.priority and wish.priority not in {one.id for one in catalogue.categories(tx)}:
+        raise CategoryUnknown
+    return service
 
 
 def cancel_by_visitor(tx: Transaction, ticket_id: RowId) -> Ticket:
