@@ -100,11 +100,14 @@ class Answering(Sending):
         """Note the centre's epoch; what older epochs of it signed is asked about anew."""
         told = side.head.centre_epoch if side.head else 0
         self.change(side.wire, refused=side.refused + 1)
-        if centre_epoch == told or side.refused >= MOST_SHAKEN:
+        if centre_epoch == told:
             self.fail(side.wire, Code.NEW_CENTRE)
             return
         self.state = replace(self.state, centre_epoch=centre_epoch)
         self.do(Report(side.wire, Kind.NEW_CENTRE))
+        if side.refused >= MOST_SHAKEN:  # it starts anew again and again: go slowly, with its last
+            self.fail(side.wire, Code.NEW_CENTRE)
+            return
         self.change(side.wire, pause=0.0)
         self.collect(side.wire)
         other = self.state.side(Wire.BULK if side.wire is Wire.URGENT else Wire.URGENT)

@@ -218,6 +218,7 @@ def _pages(
             cursor.rev,
             max(room, 1),
             fingerprint=cursor.fingerprint,
+            read_at=cursor.read_at,
         )
         if not _moves(page, cursor):
             continue

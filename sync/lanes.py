@@ -219,7 +219,7 @@ def _cursor(reader: Reader, scope: str, lane: Lane, centre_epoch: int) -> DownCu
         scope,
         lane,
         asks,
-        partial=asks != shows,
+        read_at=NEVER if asks == shows else down.read_at(reader, scope, lane),
         fingerprint=down.fingerprint_of(reader, scope, lane) if old and asks == shows else b"",
     )
 

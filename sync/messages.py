@@ -6,13 +6,13 @@ for keys; an unknown key is passed over, so that either side may be the newer on
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 from appliance.errors import VuzolError
 from appliance.store.entries import DIGEST
-from appliance.store.revisions import Grants, Rev
+from appliance.store.revisions import NEVER, Grants, Rev
 from appliance.store.tables import Lane
 from sync import strict
 
@@ -80,8 +80,13 @@ class DownCursor:
     scope: str
     lane: Lane
     rev: Rev
-    partial: bool = False  # pages stand aside there and wait for the rest
+    read_at: Rev = NEVER  # the centre's newest when the pages were read that wait for their rest
     fingerprint: bytes = b""  # of the rows shown, where another epoch of the centre gave them
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether pages stand aside there and wait for the rest."""
+        return self.read_at != NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,17 +276,20 @@ def _page(value: object) -> bytes:
 
 
 def _written(cursor: DownCursor) -> list[object]:
-    mark = cursor.fingerprint or int(cursor.partial)
-    told = [cursor.scope, int(cursor.lane), *cursor.rev]
-    return [*told, mark] if mark else told
+    told: list[object] = [cursor.scope, int(cursor.lane), *cursor.rev]
+    if cursor.partial:
+        return [*told, list(cursor.read_at)]
+    return [*told, cursor.fingerprint] if cursor.fingerprint else told
 
 
 def _cursor(value: object) -> DownCursor:
     scope, lane, epoch, seq, *more = _fields(value, 4, 5)
-    rev, mark = Rev(_number(epoch), _number(seq)), more[0] if more else 0
-    if type(mark) is bytes:
-        return DownCursor(_text(scope), _lane(lane), rev, fingerprint=mark)
-    return DownCursor(_text(scope), _lane(lane), rev, partial=bool(_number(mark)))
+    cursor = DownCursor(_text(scope), _lane(lane), Rev(_number(epoch), _number(seq)))
+    if not more:
+        return cursor
+    if type(more[0]) is bytes:
+        return replace(cursor, fingerprint=more[0])
+    return replace(cursor, read_at=Rev(*map(_number, _fields(more[0], 2))))
 
 
 def _grants(value: object) -> Grants:

@@ -57,14 +57,18 @@ def changes(
     max_bytes: int,
     *,
     fingerprint: bytes | None = None,
+    read_at: Rev = NEVER,
 ) -> DownPage:
     """Return what changed after a revision, at the centre; at least one row if there is any.
+
+    `read_at` is where this file stood when it gave the pages that the node keeps aside. If it has
+    forgotten that, those pages leave out what it has now, and everything is sent again.
 
     `fingerprint` is what the node says of the rows that it shows. It spares sending everything
     again when the centre's file has forgotten the node's cursor and yet holds the same rows.
     """
     now = head(reader)
-    known = knows(reader, after)
+    known = knows(reader, after) and knows(reader, read_at)
     if not known and fingerprint == fingerprint_of(reader, scope, lane):
         return DownPage((), now, complete=True, kind=PageKind.SAME, after=after, as_of=now)
     since = after if known else NEVER
@@ -94,6 +98,11 @@ def fingerprint_of(reader: Reader, scope: str, lane: Lane) -> bytes:
 def cursor(reader: Reader, scope: str, lane: Lane) -> Rev:
     """Return the revision to ask on from, at a node: pages kept aside count."""
     return staging.position(reader, scope, lane).asks
+
+
+def read_at(reader: Reader, scope: str, lane: Lane) -> Rev:
+    """Return where the centre stood when it gave the last page, at a node."""
+    return staging.position(reader, scope, lane).as_of
 
 
 def shown(reader: Reader, scope: str, lane: Lane) -> Rev:

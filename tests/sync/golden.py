@@ -69,7 +69,7 @@ def _cursor(told: Case) -> DownCursor:
         told["scope"],
         Lane(told["lane"]),
         Rev(*told["rev"]),
-        partial=told["partial"],
+        read_at=Rev(*told["read_at"]),
         fingerprint=bytes.fromhex(told["fingerprint"]),
     )
 

@@ -32,7 +32,7 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 revs = st.builds(Rev, numbers, numbers)
 digests = st.binary(min_size=DIGEST, max_size=DIGEST)
 cursors = st.one_of(
-    st.builds(DownCursor, words, lanes, revs, partial=st.booleans()),
+    st.builds(DownCursor, words, lanes, revs, read_at=revs),
     st.builds(DownCursor, words, lanes, revs, fingerprint=digests),
 )
 statuses = st.builds(NodeStatus, words, words, numbers, numbers, st.one_of(st.none(), numbers))

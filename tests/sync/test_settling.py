@@ -177,6 +177,37 @@ def test_rows_of_the_centre_come_by_grant_and_page_and_go_with_the_grant(
     assert found(store).cursors == ()
 
 
+def test_pages_that_a_restored_centre_has_forgotten_are_sent_anew(
+    store: Store, tmp_path: Path
+) -> None:
+    """A row that was withdrawn when the first page was read is there again after the restore."""
+    centre = opened(tmp_path / "centre.db", node=1)
+    for pair in (1, 2):
+        centre.write(rooms.pair_of_notices, pair, 5, rooms.EVERYWHERE)
+    centre.close()
+    copy = (tmp_path / "centre.db").read_bytes()
+    centre = opened(tmp_path / "centre.db", node=1)
+    centre.write(rooms.withdraw, 1, rooms.EVERYWHERE)
+    store.write(lanes.settle, Answer(EPOCH, grants=Grants(1, (rooms.EVERYWHERE,))))
+    fetch(store, centre, room=100)
+    centre.close()
+    (tmp_path / "centre.db").write_bytes(copy)
+    centre = opened(tmp_path / "centre.db", node=1)
+    for _ in range(5):
+        fetch(store, centre, room=100)
+    centre.close()
+    assert notices(store) == [5, 5, 5, 5]
+
+
+def fetch(store: Store, centre: Store, *, room: int) -> None:
+    """Bring one page down, as `intake` answers a cursor."""
+    (asked,) = (one for one in found(store).cursors if one.lane is Lane.STATE)
+    with centre.read() as reader:
+        page = down.changes(reader, asked.scope, asked.lane, asked.rev, room, read_at=asked.read_at)
+    written = pages.written(asked.scope, asked.lane, page)
+    store.write(lanes.settle, Answer(EPOCH, pages=(written,)))
+
+
 def notices(store: Store) -> list[int]:
     with store.read() as reader:
         return [row["version"] for row in reader.all("SELECT version FROM sim_notice")]

@@ -176,12 +176,13 @@ class Network:
         with village.store.read() as reader, self.world.centre.store.read() as there:
             have = inbox.cursor(there, stream, lane).have
             entries = log.entries(reader, stream, lane, 0, 1 << 20)
-        skip = self.world.chance.randrange(1, 3)
-        if self.world.chance.random() < 0.6:
-            after = have + skip
-            left = tuple(entries[after:])
-            return wire.Batch(stream, lane, after, entries[after - 1].chain, left) if left else None
-        if not have or not entries:
+        if not entries:
+            return None
+        if self.world.chance.random() < 0.6:  # beyond all that the node has said
+            after = len(entries) + self.world.chance.randrange(1, 3)
+            later = (replace(one, lane_seq=after + n) for n, one in enumerate(entries, 1))
+            return _rechained(wire.Batch(stream, lane, after, entries[-1].chain, tuple(later)))
+        if not have:
             return None
         again = (replace(one, lane_seq=have + place) for place, one in enumerate(entries, 1))
         return _rechained(wire.Batch(stream, lane, have, bytes(16), tuple(again)))
