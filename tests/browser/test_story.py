@@ -1,11 +1,13 @@
 """The whole story in a browser: a ticket, a call, a cut link, and the centre that has each once."""
 
+import io
 import os
 import re
 import signal
 from collections.abc import Iterator
 
 import pytest
+import segno
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import assert_accessible, shot
@@ -114,9 +116,78 @@ def test_a_village_receives_people_with_the_link_down_and_the_centre_has_each_ti
     shot(shown, "centre-nodes")
     assert_accessible(shown)
 
-    # One browser is signed in at two appliances at once.
-    console.reload()
+    # One browser is signed in at all three appliances at once, and stays so at each.
+    third = signed_in(person, running.appliances[2])
+    for page in (console, shown, third):
+        page.reload()
+        expect(page.get_by_role("button", name="Вийти")).to_be_visible()
     expect(console.get_by_role("heading", name="Викликано, ще не підійшли")).to_be_visible()
+
+
+def test_keys_alone_call_again_miss_and_close(
+    running: Demonstration, person: BrowserContext
+) -> None:
+    _, _, village = running.appliances
+    village.take()
+    page = signed_in(person, village)
+    page.goto(village.url("office", "/queue?choose=yes"))
+    opening = page.get_by_role("button", name=re.compile("(Відкрити|Перейняти) вікно 2"))
+    for _ in range(60):  # only Tab moves through the page
+        page.keyboard.press("Tab")
+        if opening.evaluate("one => one === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator("#main-press")).to_be_visible()
+    page.keyboard.press("F8")
+    expect(page.get_by_role("heading", name="Викликано, ще не підійшли")).to_be_visible()
+    page.keyboard.press("F2")
+    expect(page.get_by_text(re.compile(r"разів: 2"))).to_be_visible()
+    page.keyboard.press("F4")
+    expect(page.get_by_role("heading", name="Біля вікна нікого немає")).to_be_visible()
+    page.get_by_role("button", name="Закрити вікно").press("Enter")
+    expect(page.get_by_role("heading", name="У якому вікні працюватимете?")).to_be_visible()
+
+
+def test_a_kiosk_left_alone_warns_and_then_begins_anew(
+    running: Demonstration, person: BrowserContext
+) -> None:
+    _, _, village = running.appliances
+    page = person.new_page()
+    page.clock.install()
+    page.goto(village.url("kiosk", "/"))
+    page.locator("button[name=service]").first.click()
+    expect(page).to_have_url(re.compile("/purpose"))
+    asks = page.get_by_role("alertdialog")
+    expect(asks).to_be_hidden()
+    page.clock.run_for(45_000)
+    expect(asks).to_be_visible()
+    shot(page, "kiosk-idle")
+    page.get_by_role("button", name="Ще хвилинку").click()
+    expect(asks).to_be_hidden()
+    page.clock.run_for(30_000)
+    expect(page).to_have_url(re.compile("/purpose"))
+    page.clock.run_for(45_000)
+    expect(page.get_by_role("heading", name=re.compile("Що вам потрібно"))).to_be_visible()
+
+
+def test_the_code_on_the_kiosk_holds_the_address_of_the_ticket(
+    running: Demonstration, person: BrowserContext
+) -> None:
+    _, _, village = running.appliances
+    page = opened(person, village.url("kiosk", "/"), KIOSK)
+    page.locator("button[name=service]").first.click()
+    page.locator("form#take button[name=purpose]").first.click()
+    shown = page.locator("img.qr").get_attribute("src")
+    assert shown is not None
+    drawn = page.request.get(village.url("kiosk", shown)).text()
+    ticket, key = re.search(r"/tickets/([^/?]+)/qr.svg\?k=([\w-]+)", shown).groups()  # type: ignore[union-attr]
+    address = f"{village.url('guest', '/t/')}{ticket}?k={key}"
+    expected = io.BytesIO()
+    segno.make(address, error="m", micro=False).save(
+        expected, kind="svg", border=2, dark="#000", light="#fff", xmldecl=False, omitsize=True
+    )
+    assert drawn == expected.getvalue().decode()
+    expect(opened(person, address, (390, 844)).locator(".vz-number")).to_be_visible()
 
 
 def test_a_display_without_news_for_ten_seconds_says_so(
