@@ -9,6 +9,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +37,10 @@ SLIP: Final = "VUZOL_SLIP"
 KEPT_SECONDS: Final = 30.0
 """A node's last words are written this often at most; in memory they are always the newest."""
 
+LIGHT: Final = 16 << 10
+"""A larger body is read and kept one at a time: several at once would only take the interpreter
+from the people at this centre's own counters. A ticket's body is far smaller and never waits."""
+
 HEADERS: Final = frozenset({"content-length", "retry-after"})
 HROMADA: Final = "hromada"
 
@@ -61,6 +66,7 @@ class Hub:
         self._store = store
         self._now: Callable[[], float] = store.clock.monotonic
         self._lock = threading.Lock()
+        self._heavy = threading.Lock()
         self._state = receiver.State()
         self._inside: dict[str, Inside] = {}
         self._heard: dict[int, Heard] = {}
@@ -116,7 +122,8 @@ class Hub:
     def exchange(self, welcome: Welcome, body: bytes, address: str) -> receiver.Response:
         """Do what a welcomed request asks for; return the signed answer."""
         try:
-            told = intake.exchange(self.centre, self._store, welcome, body)
+            with self._heavy if len(body) > LIGHT else nullcontext():
+                told = intake.exchange(self.centre, self._store, welcome, body)
         finally:
             self._leave(welcome)
         node = welcome.head.sender

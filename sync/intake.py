@@ -34,8 +34,8 @@ from sync.receiver import Centre, Response, Welcome
 from sync.signing import Head, body_hash
 from sync.wire import BadBatch, Batch
 
-PART: Final = 500
-"""Entries that are kept in one transaction."""
+PART: Final = 200
+"""Entries that are kept in one transaction: a few milliseconds of the writer."""
 
 PAGE_BYTES: Final = 48 << 10
 """Bodies of DOWN rows in one reply, about."""

@@ -6,16 +6,43 @@ Promise: it never ends by itself. An entry that cannot be applied is held and co
 
 import logging
 import threading
+import time
 from typing import Final
 
 from appliance.errors import VuzolError
 from appliance.store import projection
 from appliance.store.database import Store
 from appliance.store.failures import StoreClosed
+from appliance.store.transaction import Transaction
 
 LOG: Final = logging.getLogger(__name__)
 FIRST_PAUSE: Final = 0.5
+SHORTEST_STEP: Final = 0.003
+LONGEST_STEP: Final = 0.015
+"""Seconds that a step may keep the writer: about as long as a commit takes on this disk, so that a
+visitor who comes meanwhile waits as for one commit more."""
+
+FEWEST: Final = 20
+MOST: Final = 300
 LONGEST_PAUSE: Final = 30.0
+
+
+def next_size(most: int, *, looked: int, taken: float, commit: float) -> int:
+    """Return how many entries the next step should look at.
+
+    `taken` is how long the last step ran for the `looked` entries, `commit` how long it then took
+    to become durable.
+    """
+    wanted = min(LONGEST_STEP, max(SHORTEST_STEP, commit))
+    fits = round(looked * wanted / max(taken, 1e-6))
+    return max(FEWEST, min(MOST, fits, 2 * most))
+
+
+def _step(tx: Transaction, most: int) -> tuple[int, float]:
+    """Project some entries; return how many were looked at, and the seconds that took."""
+    began = time.perf_counter()
+    looked = projection.step(tx, most)
+    return looked, time.perf_counter() - began
 
 
 class Projector:
@@ -23,6 +50,7 @@ class Projector:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._most = FEWEST
         self._wanted = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
@@ -68,8 +96,13 @@ class Projector:
                 self._wanted.set()
 
     def _drain(self) -> None:
-        while not self._stopping.is_set() and self._store.write(projection.step):
-            pass
+        while not self._stopping.is_set():
+            began = time.perf_counter()
+            looked, taken = self._store.write(_step, self._most)
+            if not looked:
+                return
+            commit = time.perf_counter() - began - taken
+            self._most = next_size(self._most, looked=looked, taken=taken, commit=commit)
 
     @staticmethod
     def _tell(error: Exception, pause: float) -> None:

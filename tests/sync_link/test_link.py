@@ -76,7 +76,7 @@ def test_switch_cuts_the_link_and_work_goes_on_and_all_of_it_arrives_later(
     time.sleep(0.3)
     assert centre.seen() == [0]
     assert left(village) == 38
-    assert village.link.ledger.facts.trouble == "refused"
+    until(lambda: village.link.ledger.facts.trouble == "refused")
     village.switch.move(up=True)
     until(lambda: centre.seen() == list(range(20)) and left(village) == 0)
     assert village.link.ledger.facts.up
