@@ -21,6 +21,7 @@ from flask import Flask
 
 from appliance import faces
 from appliance.config import ClockSource, Config, Role
+from appliance.courtesy import Courtesy
 from appliance.people import access, queries, reissue, sealing
 from appliance.people.passwords import HashingThread
 from appliance.queue.tickets_views import LAST_CONTACTS
@@ -58,7 +59,8 @@ class Appliance:
         self.restoration = Restoration(self.store)
         self.passwords = HashingThread()
         undo.callback(self.passwords.close)
-        self.end: End = open_end(config, self.store, self.key)
+        self.courtesy = Courtesy()
+        self.end: End = open_end(config, self.store, self.key, self.courtesy.give_way)
         self.context = Context(
             config=config,
             store=self.store,
@@ -104,12 +106,16 @@ class Appliance:
 
     def _surfaces(self) -> Mapping[Surface, Flask]:
         more = {Surface.OFFICE: self.end.office, Surface.HUB: self.end.hub}
-        return {
+        apps = {
             surface: create_surface(
                 surface, self.context, (*rooms, *more.get(surface, ())), guards=(access.guard,)
             )
             for surface, rooms in faces.BLUEPRINTS.items()
         }
+        for surface, app in apps.items():
+            if surface is not Surface.HUB:
+                app.wsgi_app = self.courtesy.attend(app.wsgi_app)  # type: ignore[method-assign, assignment]
+        return apps
 
     def _truth(self) -> Truth:
         told = self.end.status.truth(staff_list_at=self._staff_list_at())

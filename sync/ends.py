@@ -15,6 +15,7 @@ from flask import Blueprint
 from nacl.signing import SigningKey
 
 from appliance.config import Config, Role
+from appliance.courtesy import GiveWay, alone
 from appliance.store import down
 from appliance.store.database import Store
 from provisioning.keys import public_key
@@ -63,10 +64,13 @@ class End(Protocol):
         """End within seconds."""
 
 
-def open_end(config: Config, store: Store, key: SigningKey) -> End:
-    """Return this appliance's end of replication; nothing runs before `start`."""
+def open_end(config: Config, store: Store, key: SigningKey, give_way: GiveWay = alone) -> End:
+    """Return this appliance's end of replication; nothing runs before `start`.
+
+    The centre's long work calls `give_way` so that people go before it.
+    """
     if config.node.role is Role.CENTRE:
-        return CentreEnd(config, store, key)
+        return CentreEnd(config, store, key, give_way)
     if not config.link.centre_key:
         return LoneEnd(config, store)
     return VillageEnd(config, store, key)
@@ -75,15 +79,17 @@ def open_end(config: Config, store: Store, key: SigningKey) -> End:
 class CentreEnd:
     """The centre: nodes call it."""
 
-    def __init__(self, config: Config, store: Store, key: SigningKey) -> None:
+    def __init__(
+        self, config: Config, store: Store, key: SigningKey, give_way: GiveWay = alone
+    ) -> None:
         members = {one.number: public_key(one.key) for one in config.centre.nodes}
         centre = Centre(config.hromada.id, config.node.number, key, store.epoch, members)
-        self.doorman = Hub(centre, store)
+        self.doorman = Hub(centre, store, give_way)
         self.status = Status(
             config, store, version=version(DISTRIBUTION), heard=lambda: self.doorman.heard
         )
         self._store = store
-        self._projector = Projector(store)
+        self._projector = Projector(store, give_way)
         self._unsubscribe: Callable[[], None] | None = None
         self._discovery = _announcement(config) if config.link.discover else None
 

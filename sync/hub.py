@@ -16,6 +16,7 @@ from typing import Final
 from flask import Blueprint, Response, request
 from werkzeug.wsgi import get_input_stream
 
+from appliance.courtesy import GiveWay, alone
 from appliance.errors import VuzolError
 from appliance.store import grants
 from appliance.store.database import Store
@@ -61,8 +62,9 @@ class Inside:
 class Hub:
     """What the centre remembers of the requests inside and of its nodes."""
 
-    def __init__(self, centre: Centre, store: Store) -> None:
+    def __init__(self, centre: Centre, store: Store, give_way: GiveWay = alone) -> None:
         self.centre = centre
+        self._give_way = give_way
         self._store = store
         self._now: Callable[[], float] = store.clock.monotonic
         self._lock = threading.Lock()
@@ -123,7 +125,7 @@ class Hub:
         """Do what a welcomed request asks for; return the signed answer."""
         try:
             with self._heavy if len(body) > LIGHT else nullcontext():
-                told = intake.exchange(self.centre, self._store, welcome, body)
+                told = intake.exchange(self.centre, self._store, welcome, body, self._give_way)
         finally:
             self._leave(welcome)
         node = welcome.head.sender

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
+from appliance.courtesy import GiveWay, alone
 from appliance.errors import VuzolError
 from appliance.store import down, grants, inbox, projection
 from appliance.store.database import Store
@@ -88,7 +89,7 @@ class Delivery(NamedTuple):
     batch: Batch | None
 
 
-def read(head: Head, body: bytes) -> Delivery:
+def read(head: Head, body: bytes, give_way: GiveWay = alone) -> Delivery:
     """Return what the body says; raise `BadMessage` or `BadBatch`. No store is needed for that."""
     if body_hash(body) != head.body_hash:
         raise BadMessage("the body is not the one that was signed")
@@ -97,7 +98,7 @@ def read(head: Head, body: bytes) -> Delivery:
         if head.last != head.after:
             raise BadMessage("the path names rows, and there are none")
         return Delivery(request, None)
-    batch = wire.decode(request.batch)
+    batch = wire.decode(request.batch, give_way)
     if (batch.stream, batch.lane, batch.after, batch.last) != (
         head.stream,
         head.lane,
@@ -108,24 +109,27 @@ def read(head: Head, body: bytes) -> Delivery:
     return Delivery(request, batch)
 
 
-def exchange(centre: Centre, store: Store, welcome: Welcome, body: bytes) -> Exchanged:
+def exchange(
+    centre: Centre, store: Store, welcome: Welcome, body: bytes, give_way: GiveWay = alone
+) -> Exchanged:
     """Do all that a welcomed request asks for, and return the signed answer."""
     head, status, taken = welcome.head, None, 0
     try:
-        delivery = read(head, body)
+        delivery = read(head, body, give_way)
         status = delivery.request.status
         if delivery.batch is not None:
-            taken = take_in(store, delivery.batch)
+            taken = take_in(store, delivery.batch, give_way)
         reply = answer(centre, store, head, delivery, slot_ms=welcome.slot_ms)
     except VuzolError as error:
         reply = _refusal(centre, error)
     return Exchanged(centre.reply(head, reply), reply.code, status, taken)
 
 
-def take_in(store: Store, batch: Batch) -> int:
+def take_in(store: Store, batch: Batch, give_way: GiveWay = alone) -> int:
     """Keep the rows that are not here yet; return how many those were. Raise `Gap`, `Forked`."""
     taken = 0
     for part in parts(batch):
+        give_way()
         taken += store.write(keep, part)
     return taken
 

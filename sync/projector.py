@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Final
 
+from appliance.courtesy import GiveWay, alone
 from appliance.errors import VuzolError
 from appliance.store import projection
 from appliance.store.database import Store
@@ -48,8 +49,9 @@ def _step(tx: Transaction, most: int) -> tuple[int, float]:
 class Projector:
     """One thread; `wake` tells it that something was appended."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, give_way: GiveWay = alone) -> None:
         self._store = store
+        self._give_way = give_way
         self._most = FEWEST
         self._wanted = threading.Event()
         self._stopping = threading.Event()
@@ -97,6 +99,7 @@ class Projector:
 
     def _drain(self) -> None:
         while not self._stopping.is_set():
+            self._give_way()
             began = time.perf_counter()
             looked, taken = self._store.write(_step, self._most)
             if not looked:

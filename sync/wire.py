@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 
 import zstandard
 
+from appliance.courtesy import GiveWay, alone
 from appliance.errors import VuzolError
 from appliance.store.clock import COUNTER_BITS
 from appliance.store.entries import DIGEST, Entry, chained, commitment
@@ -33,6 +34,9 @@ MOST_ENTRIES: Final = 1 << 15
 MOST_GROUPS: Final = 256
 MOST_SHAPES: Final = 64
 """With more kinds than this in one batch, the bodies of further ones are not taken apart."""
+
+BREATH: Final = 100
+"""Entries after which reading lets others go before it."""
 
 LEVEL: Final = 12
 TICKS: Final = (1 << COUNTER_BITS) - 1
@@ -135,13 +139,14 @@ def encode_plain(batch: Batch) -> bytes:
 # Reading
 
 
-def decode(data: bytes) -> Batch:
+def decode(data: bytes, give_way: GiveWay = alone) -> Batch:
     """Return the batch, its chain worked out and proved; raise `BadBatch` for anything else.
 
-    Promise: the memory it takes is bounded, whatever the bytes are.
+    Promise: the memory it takes is bounded, whatever the bytes are. `give_way` is called every few
+    milliseconds.
     """
     try:
-        return _decoded(_unpacked(data))
+        return _decoded(_unpacked(data), give_way)
     except (Malformed, strict.BadCbor) as error:
         raise BadBatch(str(error)) from None
 
@@ -163,7 +168,7 @@ def _unpacked(data: bytes) -> bytes:
         raise Malformed(f"it does not unpack: {error}") from None
 
 
-def _decoded(plain: bytes) -> Batch:
+def _decoded(plain: bytes, give_way: GiveWay) -> Batch:
     tail = Tail(plain)
     head = _head(strict.loads(tail.piece(LARGEST_HEAD)))
     count, stream = head["count"], StreamId(head["node"], head["epoch"])
@@ -176,10 +181,15 @@ def _decoded(plain: bytes) -> Batch:
     groups = []
     for number, told in enumerate(head["groups"]):
         moments = [wall for wall, kind in zip(walls, kinds, strict=True) if kind == number]
+        give_way()
         groups.append(bodies.read_group(told, moments, tail))
     tail.end()
     rows = zip(kinds, offsets, places, walls, ticks, strict=True)
-    entries = _chained(head, stream, groups, rows)
+    entries = []
+    for entry in _chained(head, stream, groups, rows):
+        entries.append(entry)
+        if not len(entries) % BREATH:
+            give_way()
     batch = Batch(stream, Lane(head["lane"]), head["after"], head["previous"], tuple(entries))
     if batch.proof != head["proof"]:
         raise Malformed("its entries are not the ones that its proof is of")
