@@ -18,7 +18,7 @@ from appliance.store.transaction import Transaction
 
 LOG: Final = logging.getLogger(__name__)
 FIRST_PAUSE: Final = 0.5
-SHORTEST_STEP: Final = 0.003
+SHORTEST_STEP: Final = 0.005
 LONGEST_STEP: Final = 0.015
 """Seconds that a step may keep the writer: about as long as a commit takes on this disk, so that a
 visitor who comes meanwhile waits as for one commit more."""
