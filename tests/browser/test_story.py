@@ -96,6 +96,7 @@ def test_a_village_receives_people_with_the_link_down_and_the_centre_has_each_ti
     expect(console.get_by_role("heading", name="Зараз приймаєте")).to_be_visible()
     console.keyboard.press("F8")  # finishes, and calls the second
     expect(display.locator(".dz-no")).to_have_text(second)
+    expect(console.get_by_role("button", name=f"Почати приймати: {second}")).to_be_visible()
     console.reload()
     expect(console.get_by_text(re.compile(r"Ще не передано до\s+центру"))).to_be_visible()
     shot(console, "console-link-down")
