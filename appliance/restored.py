@@ -1,8 +1,10 @@
 """The database came back from a copy: the trail says so once, and the office for a day.
 
 The store finds it out at its start (`Store.restored_series`) and lets every series go on above the
-last number that anybody was shown. Staff must know why the numbers jump, and that what happened
-after the copy was made is not in their office's data any more.
+last number that anybody was shown. It says so at every start until the line is in the trail, so a
+start that dies in between, or a disk that refuses the line, loses nothing of it. Staff must know
+why the numbers jump, and that what happened after the copy was made is not in their office's data
+any more.
 """
 
 import logging
@@ -14,7 +16,8 @@ from appliance.errors import VuzolError
 from appliance.people import audit, trail
 from appliance.queue.model import label
 from appliance.store.database import Store
-from appliance.store.numbers import Restored
+from appliance.store.numbers import Restored, forget_restored
+from appliance.store.transaction import Transaction
 
 LOG: Final = logging.getLogger(__name__)
 ACTION: Final = "store.restored"
@@ -30,7 +33,7 @@ class Restoration:
     """What the office is told of the last copy that was put back."""
 
     def __init__(self, store: Store) -> None:
-        """Write the line of the trail, if this start found a copy."""
+        """Write the line of the trail, if this start or one that died found a copy."""
         self._store = store
         self._at: int | None = None
         self._numbers: Numbers = ()
@@ -49,13 +52,7 @@ class Restoration:
         self._at, self._numbers = self._store.clock.wall(), numbers
         LOG.warning("the database was put back from a copy; numbers go on with %s", numbers)
         try:
-            self._store.write(
-                audit.record,
-                actor=audit.SYSTEM,
-                action=ACTION,
-                subject=self._store.path.name,
-                facts={"numbers": list(numbers)},
-            )
+            self._store.write(_tell, self._store.path.name, numbers)
         except VuzolError as error:  # people are served, and told on the page, all the same
             LOG.error("the trail could not take %s: %s", ACTION, error)  # noqa: TRY400 - no mistake
 
@@ -66,9 +63,17 @@ class Restoration:
         with self._store.read() as reader:
             lines = trail.lines(reader, wanted, limit=1)
         for line in lines:
-            told = line.facts.get("numbers")
+            named = line.facts.get("numbers")
             self._at = line.at
-            self._numbers = tuple(map(str, told)) if isinstance(told, list) else ()
+            self._numbers = tuple(map(str, named)) if isinstance(named, list) else ()
+
+
+def _tell(tx: Transaction, file: str, numbers: Numbers) -> None:
+    """Put the line into the trail, and owe it no more."""
+    audit.record(
+        tx, actor=audit.SYSTEM, action=ACTION, subject=file, facts={"numbers": list(numbers)}
+    )
+    forget_restored(tx)
 
 
 def continuing(series: Iterable[Restored]) -> Numbers:

@@ -40,7 +40,7 @@ class Store:
         self.tables = opened.owned.tables
         self.clock = opened.owned.clock
         self.stream = opened.owned.stream
-        self.restored_series = opened.restored
+        self.restored_series = opened.restored  # until `numbers.forget_restored`
         self._opened = opened
         self._closed = False
         self._refused = False  # by the disk, the last time that somebody wrote

@@ -3,7 +3,8 @@
 A number is taken in its transaction, so a series has no gaps while one database lives, whatever
 kills the process. After the commit and before anybody hears the number, it is written and synced to
 a small file beside the database or, better, on a second medium. At start the larger wins: if the
-file knows more, the database was restored, and its series go on `GAP` after the file's mark.
+file knows more, the database was restored, and its series go on `GAP` after the file's mark. That
+is owed to people as news: it stands in `_restored`, written with the repair, until a verb tells it.
 
 The file is written ahead with zeros, so that a mark needs no new block and fits on a full disk. A
 line is `crc32 number series`; a line cut by a power failure fails its sum and is skipped, and the
@@ -20,6 +21,14 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from appliance.errors import VuzolError
+from appliance.store.transaction import Transaction
+
+DDL: Final = (
+    """CREATE TABLE _restored (
+      series TEXT PRIMARY KEY, database INTEGER NOT NULL, mark INTEGER NOT NULL,
+      continues_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
 
 GAP: Final = 100
 """Numbers that a series skips after a restore, beyond the last that the file remembers."""
@@ -134,20 +143,35 @@ class HighWater:
 
 
 def reconcile(connection: sqlite3.Connection, marks: Mapping[str, int]) -> list[Restored]:
-    """Move on each series that the marks know further than the database, in its transaction."""
+    """Move on each series that the marks know further than the database, in its transaction.
+
+    Return all that nobody has told yet: also what an earlier start found, and died.
+    """
     known = series_of(connection)
-    restored = [
-        Restored(series, known.get(series, 0), mark, mark + GAP + 1)
-        for series, mark in sorted(marks.items())
-        if mark > known.get(series, 0)
-    ]
-    for one in restored:
-        connection.execute(
-            "INSERT INTO _number (series, last) VALUES (?, ?)"
-            " ON CONFLICT (series) DO UPDATE SET last = excluded.last",
-            (one.series, one.continues_at - 1),
-        )
-    return restored
+    for series, mark in sorted(marks.items()):
+        database = known.get(series, 0)
+        if mark > database:
+            _move_on(connection, Restored(series, database, mark, mark + GAP + 1))
+    owed = connection.execute("SELECT * FROM _restored ORDER BY series")
+    return [Restored(*row) for row in owed]
+
+
+def forget_restored(tx: Transaction) -> None:
+    """Owe nobody the news of a restored series any more; for the verb that tells it."""
+    tx.run("DELETE FROM _restored")
+
+
+def _move_on(connection: sqlite3.Connection, one: Restored) -> None:
+    connection.execute(
+        "INSERT INTO _number (series, last) VALUES (?, ?)"
+        " ON CONFLICT (series) DO UPDATE SET last = excluded.last",
+        (one.series, one.continues_at - 1),
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO _restored (series, database, mark, continues_at)"
+        " VALUES (?, ?, ?, ?)",
+        (one.series, one.database, one.mark, one.continues_at),
+    )
 
 
 def series_of(connection: sqlite3.Connection) -> dict[str, int]:

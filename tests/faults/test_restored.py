@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +12,13 @@ import pytest
 
 from appliance import restored
 from appliance.demo.staff import PASSWORD, STAFF
+from appliance.people import audit
+from appliance.rooms import TABLES
+from appliance.store.clock import SystemClock
+from appliance.store.database import Store
+from appliance.store.failures import DiskFull
 from appliance.store.numbers import Restored
+from appliance.store.transaction import Transaction
 from tests.faults.doors import asked
 from tests.faults.hromada import Hromada, Node, hromada
 
@@ -88,6 +97,72 @@ def test_copy_put_back_is_told_in_the_trail_and_on_every_page(
     told_once(village)
     town.drain()
     assert town.centre.rows("SELECT count(*), count(DISTINCT n) FROM queue_ticket") == [(8, 8)]
+
+
+OPENS_AND_IS_GONE = """
+import os, sys
+from pathlib import Path
+from appliance import config, house
+house._open_store(config.load(Path(sys.argv[1]), os.environ))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_kill_between_the_repair_and_its_line_leaves_the_line_to_the_next_start(
+    town: Hromada, tmp_path: Path
+) -> None:
+    """The line was lost: the next start found the series repaired and nothing to tell."""
+    village, copy = town.villages[0], tmp_path / "copy.db"
+    town.centre.start()
+    village.start()
+    for _ in range(3):
+        assert village.take() is not None
+    assert village.stop() == 0
+    shutil.copy(village.database, copy)
+    village.start()
+    for _ in range(4):
+        assert village.take() is not None
+    assert village.stop() == 0
+    put_back(village, copy)
+
+    told = [sys.executable, "-c", OPENS_AND_IS_GONE, village.folder / "node.toml"]
+    for _ in range(2):
+        assert subprocess.run(told, check=False).returncode == -signal.SIGKILL
+    assert village.rows(LINES) == []
+    for _ in range(2):
+        village.start()
+        assert "номери продовжено з А-108" in seen_by_staff(village)
+        told_once(village)
+        assert village.stop() == 0
+
+
+def test_disk_that_refuses_the_line_leaves_it_to_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, series = tmp_path / "node.db", "ticket/2/7/А"
+
+    def opened() -> Store:
+        return Store.open(file, TABLES, node=2, clock=SystemClock(), inline=True)
+
+    def refused(*_: object, **__: object) -> None:
+        raise DiskFull
+
+    store = opened()
+    store.write(Transaction.next_number, series)
+    store.close()
+    for path in tmp_path.glob("node.db*"):
+        path.unlink()
+    store = opened()
+    with monkeypatch.context() as full:
+        full.setattr(audit, "record", refused)
+        assert restored.Restoration(store).numbers() == ("А-102",)
+    store.close()
+    for _ in range(2):
+        store = opened()
+        assert restored.Restoration(store).numbers() == ("А-102",)
+        with store.read() as reader:
+            assert reader.value(f"SELECT count(*) FROM ({LINES})") == 1
+        store.close()
 
 
 @pytest.mark.parametrize(
