@@ -1,6 +1,6 @@
 """A row's id: the node, the epoch of its file's owner, and the log entry that gave birth to it.
 
-One value everywhere: 14 bytes in the database and on the wire, `s03-k7f3a9m2xq-1042` in URLs and
+One value everywhere: 14 bytes in the database and on the wire, `s03-07f3a9m2xq-1042` in URLs and
 JSON. It is never given twice: each start of an owner opens a new random epoch, so a restored or
 cloned file cannot issue an old id again.
 """
@@ -28,7 +28,7 @@ class BadId(VuzolError):
     status_hint: ClassVar[int] = 404
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"{text[:80]!r} is no id", next_step="an id looks like s03-k7f3a9m2xq-42")
+        super().__init__(f"{text[:80]!r} is no id", next_step="an id looks like s03-07f3a9m2xq-42")
 
 
 class StreamId(NamedTuple):

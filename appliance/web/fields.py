@@ -109,20 +109,20 @@ class Choice(fields.String):
 
 
 class Id(fields.Field[RowId]):
-    """The id of a row, like s03-k7f3a9m2xq-42; the view gets a `RowId`."""
+    """The id of a row, like s03-07f3a9m2xq-42; the view gets a `RowId`."""
 
     def __init__(self, *, required: bool = False, allow_none: bool = False) -> None:
         super().__init__(
             required=required,
             allow_none=allow_none,
-            metadata={"type": "string", "example": "s03-k7f3a9m2xq-42"},
+            metadata={"type": "string", "example": "s03-07f3a9m2xq-42"},
         )
 
     def _deserialize(self, value: object, *_place: object, **_kwargs: object) -> RowId:
         try:
             return RowId.parse(value if isinstance(value, str) else "")
         except BadId as error:
-            raise ValidationError("must be an id like s03-k7f3a9m2xq-42") from error
+            raise ValidationError("must be an id like s03-07f3a9m2xq-42") from error
 
     def _serialize(self, value: object, *_place: object, **_kwargs: object) -> str | None:
         return None if value is None else str(value)
