@@ -24,7 +24,8 @@ from flask import (
     render_template,
     request,
 )
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
+from werkzeug.routing import Rule
 
 from appliance.errors import VuzolError
 from appliance.store.ids import RowId
@@ -35,6 +36,8 @@ from appliance.web.surfaces import FACINGS
 SAYINGS: Final = "vuzol.sayings"
 LOG: Final = logging.getLogger("vuzol.web")
 SERVER_FAILED: Final = 500
+NOWHERE: Final = Rule("/", endpoint="nowhere")
+"""What an address that leads to no view is said to have led to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(VuzolError, _refused)
     app.register_error_handler(HTTPException, _not_served)
     app.register_error_handler(Exception, _broken)
+    app.view_functions[NOWHERE.endpoint] = _nowhere
+    app.url_value_preprocessor(_led_nowhere)
 
 
 def wants_json() -> bool:
@@ -115,6 +120,17 @@ def wants_json() -> bool:
         return True
     accepts = request.accept_mimetypes
     return bool(accepts) and not accepts.accept_html and accepts.accept_json
+
+
+def _led_nowhere(endpoint: str | None, values: object) -> None:  # noqa: ARG001 - Flask's signature
+    """Let the guards find who asks, as on any page: theirs are the places in its header."""
+    if endpoint is None:
+        request.url_rule = NOWHERE
+
+
+def _nowhere() -> Response:
+    """Stand where a view would: Flask answers what the address was refused with before it."""
+    raise NotFound
 
 
 def _refused(error: VuzolError) -> Response:
