@@ -26,6 +26,7 @@ from appliance.people.model import (
 )
 from appliance.people.pages import (
     FormErrors,
+    address,
     device_pages,
     field,
     kiosk,
@@ -126,6 +127,7 @@ def ask_pairing() -> Response:
         DeviceKind(told),
         token_hash=token_hash(token),
         codes=codes,
+        address=address(),
         now=moment(current()),
     )
     return keep_token(make_response(redirect(url_for("people_kiosk.pair_page"), 303)), token)

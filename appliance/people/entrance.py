@@ -4,16 +4,14 @@ An attempt is counted before the password is looked at and given back when it wa
 guesses at once are no more than many guesses in turn.
 """
 
-from typing import Final
-
 from appliance.people import audit, queries
 from appliance.people.audit import Acting
+from appliance.people.devices import making_room
 from appliance.people.errors import (
     CodeUnknown,
     DeviceUnknown,
     PairingUnknown,
     TooManyAttempts,
-    TooManyPairings,
 )
 from appliance.people.model import (
     FORGOTTEN_SECONDS,
@@ -32,9 +30,6 @@ from appliance.people.queries import Credential, EmergencyCode
 from appliance.people.tables import ATTEMPT, CODE_USE, DEVICE, LOCAL_PASSWORD, PAIRING, SESSION
 from appliance.store.ids import RowId
 from appliance.store.transaction import Transaction
-
-MOST_PAIRINGS: Final = 20
-"""How many devices may wait at once; more is somebody playing."""
 
 Subjects = dict[AttemptKind, bytes]
 """Whose failures count: a login, an address; each as a hash."""
@@ -162,20 +157,37 @@ def use_emergency_code(
 
 
 def ask_pairing(
-    tx: Transaction, kind: DeviceKind, *, token_hash: bytes, codes: list[str], now: Moment
+    tx: Transaction,
+    kind: DeviceKind,
+    *,
+    token_hash: bytes,
+    codes: list[str],
+    address: str,
+    now: Moment,
 ) -> str:
     """Let a device wait for staff; return the six digits that it shows.
 
-    `codes` are drawn by the caller; the first that no other device shows is taken.
+    `codes` are drawn by the caller: the first that no other device shows is taken, and if all of
+    them are shown, the last one changes hands.
     """
-    for waiting in queries.pairings(tx):
-        if is_over(waiting.opened, now, PAIRING_SECONDS):
-            tx.delete(PAIRING, {"token_hash": waiting.token_hash})
-    shown = {waiting.code for waiting in queries.pairings(tx)}
-    code = next((code for code in codes if code not in shown), None)
-    if len(shown) >= MOST_PAIRINGS or code is None:
-        raise TooManyPairings(PAIRING_SECONDS)
-    tx.add(PAIRING, {"token_hash": token_hash, "code": code, "kind": kind, "opened": str(now)})
+    every = queries.pairings(tx)
+    waiting = [one for one in every if not is_over(one.opened, now, PAIRING_SECONDS)]
+    leaving = [one for one in every if one not in waiting] + making_room(waiting, address, now)
+    shown = {one.code for one in waiting}
+    code = next((code for code in codes if code not in shown), codes[-1])
+    leaving += [one for one in waiting if one.code == code]
+    for one in leaving:
+        tx.delete(PAIRING, {"token_hash": one.token_hash})
+    tx.add(
+        PAIRING,
+        {
+            "token_hash": token_hash,
+            "code": code,
+            "kind": kind,
+            "opened": str(now),
+            "address": address,
+        },
+    )
     return code
 
 

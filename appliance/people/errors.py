@@ -243,14 +243,17 @@ class PairingUnknown(VuzolError):
 
 
 class TooManyPairings(VuzolError):
-    """Too many devices wait to be paired."""
+    """Too many devices ask to be paired from one address, one right after the other."""
 
     code: ClassVar[str] = "too_many_pairings"
     status_hint: ClassVar[int] = 429
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__("too many devices wait for pairing", next_step="try again in 10 minutes")
-        self.retry_after = retry_after
+        super().__init__(
+            "devices at this address ask for digits too often",
+            next_step=f"try again in {retry_after} s",
+        )
+        self.retry_after = retry_after  # seconds
 
 
 class DeviceUnknown(VuzolError):

@@ -82,6 +82,7 @@ class Pairing:
     code: str
     kind: DeviceKind
     opened: Moment
+    address: str  # where it asks from
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +338,11 @@ def pairing_by_token(reader: Reader, token_hash: bytes) -> Pairing | None:
 
 def _pairing(row: sqlite3.Row) -> Pairing:
     return Pairing(
-        row["token_hash"], row["code"], DeviceKind(row["kind"]), Moment.parse(row["opened"])
+        token_hash=row["token_hash"],
+        code=row["code"],
+        kind=DeviceKind(row["kind"]),
+        opened=Moment.parse(row["opened"]),
+        address=row["address"] or "",
     )
 
 

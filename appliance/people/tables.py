@@ -224,6 +224,7 @@ PAIRING: Final = Table(
         text("code"),
         one_of("kind", DeviceKind),
         text("opened"),  # a Moment
+        text("address", null=True, since=2),
     ),
     unique=(("code",),),
 )

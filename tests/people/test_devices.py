@@ -1,14 +1,18 @@
 """Kiosks and displays: paired by six digits, revoked by a button, known by a token."""
 
 import re
+from collections import Counter
 
 import pytest
 from flask import Blueprint, Response, jsonify
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.people import access, entrance, queries, views
-from appliance.people.entrance import MOST_PAIRINGS
-from appliance.people.model import HOUR, PAIRING_SECONDS, DeviceKind, Role
+from appliance.people.devices import OF_ALL, OF_ONE_ADDRESS, PAUSE_SECONDS, making_room
+from appliance.people.errors import TooManyPairings
+from appliance.people.model import HOUR, PAIRING_SECONDS, DeviceKind, Moment, Role
 from appliance.store.clock import FixedClock
 from appliance.store.database import Store
 from appliance.store.failures import DiskFull
@@ -140,12 +144,99 @@ def test_a_device_needs_a_name_that_can_be_shown(
         assert queries.devices(reader) == []
 
 
-def test_a_crowd_of_strangers_cannot_fill_the_disk(hall: FlaskClient, clock: FixedClock) -> None:
-    for _ in range(MOST_PAIRINGS):
-        assert hall.post("/pair", data={"kind": "kiosk"}).status_code == 303
-    assert hall.post("/pair", data={"kind": "kiosk"}).status_code == 429
-    clock.advance(PAIRING_SECONDS)
-    assert hall.post("/pair", data={"kind": "kiosk"}).status_code == 303
+def asks_from(hall: FlaskClient, number: int) -> int:
+    """Ask for digits as another device does; return the status."""
+    there = {"REMOTE_ADDR": f"10.1.{number // 250}.{number % 250}"}
+    stranger = hall.application.test_client()
+    return stranger.post("/pair", data={"kind": "kiosk"}, environ_base=there).status_code
+
+
+def waiting(store: Store) -> list[str]:
+    with store.read() as reader:
+        return [one.address for one in queries.pairings(reader)]
+
+
+def test_a_stranger_who_asks_without_end_shuts_out_no_device(
+    store: Store, hall: FlaskClient, technician: FlaskClient, clock: FixedClock
+) -> None:
+    """Twenty requests of anybody kept everybody from pairing for ten minutes."""
+    code = shown_code(hall)
+    for _ in range(40):
+        clock.advance(PAUSE_SECONDS)
+        assert asks_from(hall, 1) == 303
+    later = hall.application.test_client()
+    later.environ_base.update({"REMOTE_ADDR": "10.0.0.21"})
+    pair(technician, shown_code(later), "Другий кіоск")
+    assert sorted(waiting(store)) == ["10.0.0.20", *["10.1.0.1"] * OF_ONE_ADDRESS]
+    pair(technician, code)
+
+
+def test_one_address_writes_no_more_than_a_few_times_a_minute(
+    hall: FlaskClient, clock: FixedClock, store: Store
+) -> None:
+    assert [asks_from(hall, 1) for _ in range(OF_ONE_ADDRESS)] == [303] * OF_ONE_ADDRESS
+    refused = hall.application.test_client().post(
+        "/pair", data={"kind": "kiosk"}, environ_base={"REMOTE_ADDR": "10.1.0.1"}
+    )
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, str(PAUSE_SECONDS))
+    assert "Спробуйте за десять секунд" in refused.text
+    clock.advance(PAUSE_SECONDS)
+    assert asks_from(hall, 1) == 303
+    assert len(waiting(store)) == OF_ONE_ADDRESS
+
+
+def test_a_full_hall_takes_the_place_of_who_holds_most(
+    store: Store, hall: FlaskClient, technician: FlaskClient, clock: FixedClock
+) -> None:
+    code = shown_code(hall)
+    for number in range(OF_ALL):
+        clock.advance(1)
+        assert asks_from(hall, number // 2) == 303
+    assert len(waiting(store)) == OF_ALL
+    clock.advance(1)
+    assert asks_from(hall, 999) == 303
+    assert len(waiting(store)) == OF_ALL
+    assert "10.0.0.20" in waiting(store)
+    pair(technician, code)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("абв"), st.integers(0, 2 * PAUSE_SECONDS)), max_size=4 * OF_ALL
+    )
+)
+def test_digits_yield_only_to_their_own_address_or_in_a_full_hall(
+    asking: list[tuple[str, int]],
+) -> None:
+    hall: list[queries.Pairing] = []
+    ticks = 0
+    for number, (address, pause) in enumerate(asking):
+        ticks += pause * 1000
+        now = Moment(wall=ticks, ticks=ticks, epoch=1, sure=True)
+        try:
+            leaving = making_room(hall, address, now)
+        except TooManyPairings:
+            continue
+        assert all(one.address == address for one in leaving)  # three addresses fill no hall
+        hall = [one for one in hall if one not in leaving]
+        hall.append(queries.Pairing(b"", f"{number:06}", DeviceKind.KIOSK, now, address))
+        assert max(Counter(one.address for one in hall).values()) <= OF_ONE_ADDRESS
+
+
+def test_digits_that_are_all_shown_change_hands(store: Store) -> None:
+    now = Moment(wall=0, ticks=0, epoch=store.epoch, sure=True)
+    for token in (b"1", b"2"):
+        told = store.write(
+            entrance.ask_pairing,
+            DeviceKind.KIOSK,
+            token_hash=token,
+            codes=["000001"] * 5,
+            address="10.0.0.1",
+            now=now,
+        )
+        assert told == "000001"
+    with store.read() as reader:
+        assert [one.token_hash for one in queries.pairings(reader)] == [b"2"]
 
 
 @pytest.mark.parametrize("kind", ["", "toaster", "KIOSK", "kiosk\x00"])
