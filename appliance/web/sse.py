@@ -4,6 +4,9 @@ A listener gets what it missed (`Last-Event-ID`), then each event as it is commi
 every 5 s that carries the node's time: a page that hears no beat knows that it is stale. Whoever
 may no longer listen is sent away within a minute. A full hall answers 503 and the page, which
 works without events, is loaded again by hand.
+
+Whether somebody may listen is asked on a thread of its own: the answer may need a write, and while
+the writer waits for its disk the loop goes on telling those who are in.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -56,6 +60,8 @@ class EventServer:
         self._zone = ZoneInfo(config.node.timezone)
         self._fans: dict[str, FanOut] = {}
         self._strangers: dict[Listener, None] = {}
+        self._asking: dict[Listener, asyncio.Task[None]] = {}
+        self._doorkeeper = ThreadPoolExecutor(1, thread_name_prefix=f"door-{surface}")
         self._socket = _bound(surface, config)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"events-{surface}", daemon=True)
@@ -78,6 +84,7 @@ class EventServer:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(STOPS_WITHIN)
+        self._doorkeeper.shutdown(wait=False, cancel_futures=True)
         self._socket.close()
 
     # --- on the loop's thread ---------------------------------------------------------------------
@@ -87,12 +94,13 @@ class EventServer:
         try:
             server = self._loop.run_until_complete(self._open())
             running = [self._loop.create_task(fan.run()) for fan in self._fans.values()]
-            running.append(self._loop.create_task(self._beat()))
+            running += [self._loop.create_task(one) for one in (self._beat(), self._watch())]
             self._loop.run_forever()
             server.close()
             for fan in self._fans.values():
                 for listener in fan.everybody():
                     listener.close()
+            running += self._asking.values()
             for task in running:
                 task.cancel()
             self._loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
@@ -110,15 +118,38 @@ class EventServer:
             next(iter(self._strangers)).abort()
 
     def asked(self, listener: Listener, head: bytes) -> None:
-        """Let the listener in, or raise `Refused`."""
+        """Let the listener in or refuse it, when it is known whether it may listen."""
+        if listener in self._asking:
+            return  # it has asked, and goes on sending
         knock = knocks.knock(head, surface=self.surface, address=listener.address)
         origin = self._checked_origin(knock)
+        answering = self._answer(listener, knock, origin)
+        self._asking[listener] = self._loop.create_task(answering)
+
+    async def _answer(self, listener: Listener, knock: Knock, origin: str) -> None:
         try:
-            fan = self._seat(knock)
+            await self._admit(listener, knock, origin)
         except Refused as refused:
             answer = knocks.refusal(refused, origin=origin, allowed_origin=origin)
             listener.refuse(refused, answer)
-            return
+        finally:
+            self._asking.pop(listener, None)
+
+    async def _admit(self, listener: Listener, knock: Knock, origin: str) -> None:
+        if not await self._may(self._fan(knock).topic, knock):
+            raise Refused(403, "you may not listen to this; sign in again")
+        self._seat(listener, knock, origin, self._fan(knock))  # others came in meanwhile
+
+    def _fan(self, knock: Knock) -> FanOut:
+        """Return who tells the topic; raise `Refused` if nobody does, or no seat is free now."""
+        fan = self._fans.get(knock.topic)
+        if fan is None:
+            raise Refused(404, "there is no such topic here")
+        if self.seats_taken() >= SEATS:
+            raise Refused(503, "all seats are taken; reload the page", FULL_SECONDS)
+        return fan
+
+    def _seat(self, listener: Listener, knock: Knock, origin: str, fan: FanOut) -> None:
         self._strangers.pop(listener, None)
         listener.check_at = self._loop.time() + CHECK_SECONDS
         retry = RETRY_MS[0] + secrets.randbelow(RETRY_MS[1] - RETRY_MS[0])
@@ -130,41 +161,42 @@ class EventServer:
         )
         fan.join(listener)
 
-    def _seat(self, knock: Knock) -> FanOut:
-        fan = self._fans.get(knock.topic)
-        if fan is None:
-            raise Refused(404, "there is no such topic here")
-        if self.seats_taken() >= SEATS:
-            raise Refused(503, "all seats are taken; reload the page", FULL_SECONDS)
-        if not self._may(fan.topic, knock):
-            raise Refused(403, "you may not listen to this; sign in again")
-        return fan
-
     def left(self, listener: Listener) -> None:
         """Forget the listener."""
         self._strangers.pop(listener, None)
+        if (asking := self._asking.get(listener)) is not None:
+            asking.cancel()
         if listener.knock is not None:
             self._fans[listener.knock.topic].leave(listener)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            beat, now = self._time(), self._loop.time()
+            beat = self._time()
+            for fan in self._fans.values():
+                told = b"" if fan.failing else beat  # a beat says: you see it all
+                for listener in fan.everybody():
+                    listener.tell(told)
+
+    async def _watch(self) -> None:
+        """Ask again, one after the other, whether those who listen still may."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            now = self._loop.time()
             for fan in self._fans.values():
                 for listener in fan.everybody():
-                    listener.tell(b"" if fan.failing else beat)  # a beat says: you see it all
                     if listener.check_at <= now:
-                        self._check(fan.topic, listener)
+                        await self._check(fan.topic, listener)
 
-    def _check(self, topic: Topic, listener: Listener) -> None:
+    async def _check(self, topic: Topic, listener: Listener) -> None:
         listener.check_at = self._loop.time() + CHECK_SECONDS
-        if listener.knock is None or not self._may(topic, listener.knock):
+        if listener.knock is None or not await self._may(topic, listener.knock):
             listener.tell(b"event: over\ndata: 1\n\n")
             listener.close()
 
-    def _may(self, topic: Topic, knock: Knock) -> bool:
+    async def _may(self, topic: Topic, knock: Knock) -> bool:
         try:
-            return topic.allow(knock)
+            return await self._loop.run_in_executor(self._doorkeeper, topic.allow, knock)
         except Exception:  # the loop must outlive a room's mistake; in doubt nobody listens
             LOG.exception("the right to listen to %s could not be read", topic.name)
             return False

@@ -193,6 +193,103 @@ def test_a_right_that_ends_ends_the_listening(
         assert sockets.everything(listener).endswith(b"event: over\ndata: 1\n\n")
 
 
+class Writer:
+    """Holds up the store's writer, as a slow disk does, and asks it at the door."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.free = threading.Event()
+        self.free.set()
+        self.asked = 0
+
+    def busy(self) -> threading.Thread:
+        began = threading.Event()
+
+        def verb(_: Transaction) -> None:
+            began.set()
+            assert self.free.wait(10)
+
+        self.free.clear()
+        thread = threading.Thread(target=self.store.write, args=(verb,))
+        thread.start()
+        assert began.wait(5)
+        return thread
+
+    def allow(self, _: Knock) -> bool:
+        self.asked += 1
+        self.store.write(lambda _: None)
+        return True
+
+
+def test_a_right_that_waits_for_the_writer_keeps_nobody_else_from_hearing(
+    start: Start, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noting when a display was seen is a write: on the loop it stopped every listener's beat."""
+    monkeypatch.setattr(sse, "BEAT_SECONDS", 0.05)
+    writer = Writer(store)
+    server = start(Topic(name="news", allow=writer.allow, replay=replay))
+    request = sockets.head("/events/news")
+    with sockets.connected(server.port) as listener, sockets.connected(server.port) as late:
+        listener.sendall(request)
+        sockets.read_until(listener, b'"present":0}\n\n')
+        held = writer.busy()
+        try:
+            late.sendall(request)
+            late.sendall(request)  # and goes on sending
+            with sockets.connected(server.port) as gone:
+                gone.sendall(request)
+            for _ in range(10):
+                sockets.read_until(listener, b"event: beat")
+            assert server.seats_taken() == 1
+        finally:
+            writer.free.set()
+            held.join()
+        told = sockets.read_until(late, b'"present":0}\n\n')
+        assert told.count(b"HTTP/1.1 200 OK") == 1
+        sockets.read_until(late, b"event: beat")
+        assert server.seats_taken() == 2
+    assert writer.asked == 2
+
+
+def test_a_right_that_is_looked_at_again_keeps_nobody_from_hearing(
+    start: Start, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(sse, "CHECK_SECONDS", 0.01)
+    writer = Writer(store)
+    server = start(Topic(name="news", allow=writer.allow, replay=replay))
+    with sockets.connected(server.port) as listener:
+        listener.sendall(sockets.head("/events/news"))
+        sockets.read_until(listener, b'"present":0}\n\n')
+        held = writer.busy()
+        try:
+            for _ in range(10):
+                sockets.read_until(listener, b"event: beat")
+        finally:
+            writer.free.set()
+            held.join()
+        sockets.read_until(listener, b"event: beat")
+
+
+def test_seats_are_counted_when_the_right_is_known(
+    start: Start, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "SEATS", 2)
+    writer = Writer(store)
+    server = start(Topic(name="news", allow=writer.allow, replay=replay))
+    held = writer.busy()
+    crowd = [sockets.connected(server.port) for _ in range(5)]
+    for one in crowd:
+        one.sendall(sockets.head("/events/news"))
+    time.sleep(0.2)
+    writer.free.set()
+    held.join()
+    answers = [sockets.read_until(one, b"\r\n").split(b" ")[1] for one in crowd]
+    assert sorted(answers) == [b"200"] * 2 + [b"503"] * 3
+    for one in crowd:
+        one.close()
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
