@@ -9,6 +9,12 @@ is owed to people as news: it stands in `_restored`, written with the repair, un
 The file is written ahead with zeros, so that a mark needs no new block and fits on a full disk. A
 line is `crc32 number series`; a line cut by a power failure fails its sum and is skipped, and the
 number it held is in the database, which committed first.
+
+No series is ever forgotten, however old. A service day is a count that goes on from the database's
+last one, so a database from a copy of a year ago counts that year's days again, and only these
+marks know which of their numbers people have in their hands. It costs little: six letters on every
+day of ten years are 22,000 series, 0.7 MB here and 0.7 MB in the database (70 KB a year each). They
+take 0.2 s of a start, 4 MB of memory, and 30 ms once in 1,900 numbers, when the room is used up.
 """
 
 import logging

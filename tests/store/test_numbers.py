@@ -1,5 +1,6 @@
 """A number that was shown is never shown again, and its series has no gaps in one database."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from appliance.store import numbers
 from appliance.store.database import Store
 from appliance.store.numbers import GAP, HighWater, NumberNotKept, Restored
 from appliance.store.transaction import Transaction
-from tests.store.sample import take, value, village
+from tests.store.sample import rows, take, value, village
 
 NAME = "s03-node.db.numbers"
 COUNT = """
@@ -179,6 +180,46 @@ def test_marks_fit_on_a_disk_that_has_become_full(tmp_path: Path) -> None:
         before.st_size,
         before.st_blocks,
     )
+
+
+def a_day_of(tx: Transaction, *days: int) -> None:
+    for day in days:
+        for letter in "АБВГДЕ":
+            tx.next_number(f"ticket/117/{20_000 + day}/{letter}")
+
+
+def test_a_copy_of_long_ago_gives_no_number_of_its_lost_days_again(tmp_path: Path) -> None:
+    """Why no series is forgotten: after such a copy the days are counted again, from its last."""
+    store = village(tmp_path / "node.db")
+    store.write(a_day_of, 0)
+    store.close()
+    shutil.copy(tmp_path / "node.db", tmp_path / "copy")
+    for year in range(3):
+        store = village(tmp_path / "node.db")
+        store.write(a_day_of, *range(1 + 366 * year, 367 + 366 * year))
+        store.close()
+    shutil.copy(tmp_path / "copy", tmp_path / "node.db")
+    store = village(tmp_path / "node.db")
+    store.write(a_day_of, 1, 366, 1098)
+    again = {row["last"] for row in rows(store, "SELECT * FROM _number WHERE last > 1")}
+    assert again == {1 + GAP, 1 + GAP + 1}
+    assert len(store.restored_series) == 6 * 3 * 366
+    store.close()
+
+
+def test_all_series_of_a_year_take_less_than_eighty_kilobytes(tmp_path: Path) -> None:
+    sizes = []
+    store = village(tmp_path / "node.db")
+    for year in range(3):
+        store.write(a_day_of, *range(366 * year, 366 * (year + 1)))
+        store.close()
+        store = village(tmp_path / "node.db")
+        with store.read() as reader:
+            pages, size = reader.value("PRAGMA page_count"), reader.value("PRAGMA page_size")
+        sizes.append((pages * size, (tmp_path / NAME).stat().st_size))
+    store.close()
+    for before, after in itertools.pairwise(sizes):
+        assert all(0 < b - a < 80_000 for a, b in zip(before, after, strict=True)), sizes
 
 
 def test_a_file_without_room_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
