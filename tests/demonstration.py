@@ -107,17 +107,25 @@ class Demonstration:
 @contextmanager
 def demonstration(address: str, *options: str) -> Iterator[Demonstration]:
     """Start `vuzol demo --json` and wait until it tells what to open."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "appliance", "demo", "--json", "--address", address, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    with started("--json", "--address", address, *options) as process:
         assert process.stdout is not None
         line = process.stdout.readline()  # or its end: then stderr says why
         assert line, process.stderr and process.stderr.read()
         yield Demonstration(process, line)
+
+
+@contextmanager
+def started(*options: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start `vuzol demo` as the leader of a group, as a shell does; in the end it is stopped."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "appliance", "demo", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    try:
+        yield process
     finally:
         if process.poll() is None:
             process.terminate()

@@ -3,8 +3,12 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
+import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +16,16 @@ import pytest
 
 from appliance import cli
 from appliance.demo.places import NoRoomForDemo, places
-from tests.demonstration import Appliance, Demonstration, demonstration, eventually, is_alive
+from appliance.demo.staff import STAFF
+from tests.demonstration import (
+    STOPS_SECONDS,
+    Appliance,
+    Demonstration,
+    demonstration,
+    eventually,
+    is_alive,
+    started,
+)
 from tests.loopback import address
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -96,6 +109,88 @@ def test_ctrl_c_stops_all_of_it_and_leaves_no_data() -> None:
     with socket.socket() as port:
         port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         port.bind((first, 8080))
+
+
+def page_of(process: "subprocess.Popen[str]") -> str:
+    """Return what a person is shown before they begin: it ends with how to end it."""
+    assert process.stdout is not None
+    lines = []
+    while not (lines and lines[-1] == "Ctrl-C — зупинити все / stops all of it.\n"):
+        lines.append(process.stdout.readline())
+        assert lines[-1], process.stderr and process.stderr.read()
+    return "".join(lines)
+
+
+def opens(url: str) -> bool:
+    with urllib.request.urlopen(url, timeout=20) as reply:  # noqa: S310 - http, as the page told
+        return bool(reply.status == 200 and "text/html" in reply.headers["Content-Type"])
+
+
+def signs_in(office: str, login: str, password: str) -> bool:
+    asked = urllib.request.Request(  # noqa: S310 - see above
+        f"{office}/api/sign-in",
+        data=json.dumps({"login": login, "password": password}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as reply:  # noqa: S310 - see above
+            return bool(reply.status == 200)
+    except urllib.error.HTTPError:  # not one of this office
+        return False
+
+
+def test_the_page_for_a_person_is_true_and_ctrl_c_ends_it_with_a_last_line() -> None:
+    first = address()
+    with started("--address", first) as process:
+        page = page_of(process)
+        urls = dict.fromkeys(re.findall(r"http://[\d.]+:\d+/(?:display)?(?= |\n)", page))
+        assert len(urls) == 3 * 3 + 1, "an office, a kiosk and a guest page each, and the display"
+        assert all(opens(url) for url in urls)
+
+        password = re.search(r"пароль / password: (\S+)\n", page)
+        assert password is not None
+        people = re.findall(r"^  ([a-z]\.[a-z]+) +\w+ \w+: (.+) / (.+)$", page, re.MULTILINE)
+        assert len(people) == len(STAFF)
+        offices = [url.removesuffix("/") for url in urls if ":8080" in url]
+        for login, *_ in people:
+            assert any(signs_in(office, login, password[1]) for office in offices), login
+        advised = re.findall(r":8080/\n +\((\S+), (\S+)\)", page)
+        assert len(advised) == 2, "whom to be in the village, and at the centre"
+        assert signs_in(offices[1], *advised[0])
+        assert signs_in(offices[0], *advised[1])
+
+        switches = [shlex.split(line) for line in re.findall(r"^ +(curl .+)$", page, re.MULTILINE)]
+        assert [json.loads(words[-2]) for words in switches] == [{"up": False}, {"up": True}]
+        for *_, told, url in switches:
+            body = urllib.request.Request(  # noqa: S310 - see above
+                url, data=told.encode(), headers={"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(body, timeout=20) as reply:  # noqa: S310 - see above
+                assert json.load(reply) == json.loads(told)
+
+        home = Path(re.findall(r"The data goes with the demonstration: (\S+)\n", page)[0])
+        assert home.is_dir()
+        os.killpg(process.pid, signal.SIGINT)  # a terminal tells the whole group
+        assert process.wait(STOPS_SECONDS) == cli.DONE
+        assert process.stdout is not None
+        assert process.stderr is not None
+        last = process.stdout.read()
+        assert last.strip() == (
+            "Зупинено, дані показу зникли. / Stopped, the data of the demonstration is gone."
+        )
+        assert last.startswith("\n"), "a terminal has written ^C on the line before"
+        assert process.stderr.read() == ""
+        assert not home.exists()
+
+
+def test_ctrl_c_before_all_is_ready_ends_it_as_well(tmp_path: Path) -> None:
+    with started("--address", address(), "--data", str(tmp_path / "kept")) as process:
+        eventually(lambda: (tmp_path / "kept").is_dir() and any((tmp_path / "kept").iterdir()))
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(STOPS_SECONDS) == cli.DONE
+        assert process.stdout is not None
+        told = process.stdout.read().strip()
+    assert told == f"Зупинено, дані лишилися в / Stopped, the data stays in {tmp_path / 'kept'}"
 
 
 def test_data_that_was_to_be_kept_is_there_at_the_next_start(tmp_path: Path) -> None:

@@ -45,6 +45,13 @@ def page(places: Sequence[Place], home: Path, *, kept: bool) -> str:
     return "\n".join(lines)
 
 
+def farewell(home: Path, *, kept: bool) -> str:
+    """Return the last words: that nothing runs any more, and where the data is."""
+    if kept:
+        return f"\nЗупинено, дані лишилися в / Stopped, the data stays in {home}"
+    return "\nЗупинено, дані показу зникли. / Stopped, the data of the demonstration is gone."
+
+
 def _appliance(place: Place) -> dict[str, Any]:
     return {
         "name": place.title,

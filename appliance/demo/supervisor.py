@@ -42,24 +42,36 @@ class ApplianceStopped(VuzolError):
 
 
 def run(data: Path | None, *, first: str, as_json: bool, tell: Callable[[str], None]) -> None:
-    """Run the demonstration until Ctrl-C or SIGTERM; `tell` what to open once all is ready."""
+    """Run the demonstration until Ctrl-C or SIGTERM; `tell` what to open once all is ready.
+
+    A program is told one line; a person is told at the end, too, that all of it has stopped.
+    """
     all_places = places(first)
     _refuse_taken_ports(all_places)
-    with _told_to_stop() as stop, _data_folder(data) as home:
-        hromada.prepare(home, all_places)
-        with _processes() as started:
-            centre, *villages = all_places
-            # A village that finds no centre waits before it tries again, so the centre is first.
-            _bring_up(home, [centre], started, stop)
-            _bring_up(home, villages, started, stop)
-            if stop.is_set():
-                return
+    with _told_to_stop() as stop:
+        with _data_folder(data) as home:
+            hromada.prepare(home, all_places)
             if as_json:
-                tell(json.dumps(guide.facts(all_places), ensure_ascii=False))
+                page = json.dumps(guide.facts(all_places), ensure_ascii=False)
             else:
-                tell(guide.page(all_places, home, kept=data is not None))
-            while not stop.wait(0.5):
-                _refuse_stopped(home, started)
+                page = guide.page(all_places, home, kept=data is not None)
+            _show(home, all_places, stop, lambda: tell(page))
+        if not as_json:
+            tell(guide.farewell(home, kept=data is not None))
+
+
+def _show(
+    home: Path, all_places: Sequence[Place], stop: threading.Event, tell: Callable[[], None]
+) -> None:
+    with _processes() as started:
+        centre, *villages = all_places
+        # A village that finds no centre waits before it tries again, so the centre is first.
+        _bring_up(home, [centre], started, stop)
+        _bring_up(home, villages, started, stop)
+        if not stop.is_set():
+            tell()
+        while not stop.wait(0.5):
+            _refuse_stopped(home, started)
 
 
 def _refuse_taken_ports(all_places: tuple[Place, ...]) -> None:
