@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Brings the Debian packages that a target needs: `packages.sh run` or `packages.sh test`.
-# With root or sudo it installs what is missing; without, it says what will be skipped. It fails
-# only for what nothing can start without: Python and its venv.
+# With root or sudo it installs what is missing; without, it says in one sentence what is missing
+# and what is skipped for it, and goes on. It fails only for what nothing can start without: Python
+# and its venv.
 set -euo pipefail
 
 python=${PYTHON:-python3}
@@ -41,20 +42,27 @@ as_root() {
   fi
 }
 
-if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
+if ! command -v apt-get >/dev/null; then
+  why="this system has no apt-get" remedy="install what your system calls them"
+elif ! as_root true 2>/dev/null; then
+  why="there is neither root nor sudo to install them" remedy="as root: apt install ${missing[*]}"
+else
   echo "Installing Debian packages: ${missing[*]}"
   as_root apt-get update -q >/dev/null || true    # an old list may still do
   if as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null; then
     exit 0
   fi
+  why="apt-get could not install them" remedy="sudo apt install ${missing[*]}"
 fi
 
-result=0
+skipped=()
 for package in "${missing[@]}"; do
   without=$(skipped_without "$package")
-  echo "Skipped: $without, because the Debian package $package is missing."
-  [ "$without" != everything ] || result=1
+  case " ${skipped[*]-} " in *"$without"*) ;; *) skipped+=("${skipped:+and }$without") ;; esac
 done
-echo "It could not be installed here. To have it: sudo apt install ${missing[*]}"
-exit $result
+told="because these Debian packages are missing and $why: ${missing[*]} ($remedy)."
+case "${skipped[*]}" in
+  everything*) echo "Vuzol cannot start here, $told" >&2; exit 1 ;;
+  *) echo "Skipped: ${skipped[*]}, $told" ;;
+esac
