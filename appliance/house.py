@@ -10,7 +10,7 @@ and last the writer, with whose end the data has no owner any more.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +44,10 @@ DATABASE: Final = "node.db"
 class Appliance:
     """One running node; a context manager. Whatever fails at the start closes what was open."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, roam: Callable[[], None] | None = None) -> None:
+        """Build it; `roam` is called in a thread that computes without the interpreter."""
         self.config = config
+        self._roam = roam
         self._closing = ExitStack()
         with ExitStack() as undo:
             self._build(undo)
@@ -57,7 +59,7 @@ class Appliance:
         self.store = _open_store(config)
         undo.callback(self.store.close)
         self.restoration = Restoration(self.store)
-        self.passwords = HashingThread()
+        self.passwords = HashingThread(started=self._roam)
         undo.callback(self.passwords.close)
         self.courtesy = Courtesy()
         self.end: End = open_end(config, self.store, self.key, self.courtesy.give_way)

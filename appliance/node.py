@@ -19,6 +19,7 @@ from typing import Final
 from appliance import service_manager
 from appliance.config import Config
 from appliance.errors import VuzolError
+from appliance.one_core import Cores
 
 LOG: Final = logging.getLogger(__name__)
 PARENT_SECONDS: Final = 1.0
@@ -35,7 +36,9 @@ def run(config: Config) -> None:
     from appliance.house import Appliance  # noqa: PLC0415 - its errors need the log first
 
     _log_to_stderr()
-    with _told_to_stop() as stop, Appliance(config) as appliance:
+    cores = Cores()
+    cores.settle(config.node.number)  # before any thread is started
+    with _told_to_stop() as stop, Appliance(config, roam=cores.roam) as appliance:
         _share_the_interpreter()
         LOG.info("node %s is ready at %s", config.node.number, config.surfaces.address)
         service_manager.tell("READY=1", os.environ)
@@ -57,7 +60,6 @@ def _log_to_stderr() -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # /metrics tells who waits
 
 
 @contextmanager

@@ -53,13 +53,17 @@ class HashingThread:
     Promise: never two at once; when the queue is full the caller is told at once.
     """
 
-    def __init__(self, *, waiting: int = WAITING) -> None:
+    def __init__(
+        self, *, waiting: int = WAITING, started: Callable[[], None] | None = None
+    ) -> None:
+        """Start the thread; it calls `started` first: hashing needs a core, and no interpreter."""
         self._hasher = argon2.PasswordHasher(
             time_cost=ROUNDS, memory_cost=MEMORY_KIB, parallelism=LANES
         )
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(maxsize=waiting)
         self._thread = threading.Thread(target=self._work, name="passwords", daemon=True)
         self._closed = threading.Event()
+        self._started = started
         self._thread.start()
 
     def hash(self, password: str) -> str:
@@ -99,6 +103,8 @@ class HashingThread:
             return False
 
     def _work(self) -> None:
+        if self._started is not None:
+            self._started()
         while (answer := self._jobs.get()) is not None:
             answer()
 
