@@ -36,7 +36,7 @@ from appliance.store.failures import DiskBroken, DiskFull, StoreBusy
 from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.web import error_pages, signed_in
-from appliance.web.context import Context, current, surface
+from appliance.web.context import Context, asked_now, current, surface
 from appliance.web.i18n import gettext as _
 from appliance.web.safety import SAFE_METHODS, from_this_machine
 from appliance.web.surfaces import Surface, cookie_is_secure, cookie_name
@@ -221,15 +221,16 @@ def _lead_to_the_door() -> ResponseReturnValue:
 
 
 def _find_staff() -> Response | None:
-    if request.endpoint is None or request.endpoint == "static":
+    asked = asked_now()
+    if asked.endpoint is None or asked.endpoint == "static":
         return None
-    if hasattr(current_app.view_functions[request.endpoint], OUTSIDE):
+    if hasattr(current_app.view_functions[asked.endpoint], OUTSIDE):
         return None
-    context = current()
-    if cookie_name(surface(), context.store.node) not in request.cookies:
+    context, on = current(), surface()
+    if cookie_name(on, context.store.node) not in asked.cookies:
         return None
     with context.store.read() as reader:
-        found = staff_of(reader, context, surface(), request.cookies)
+        found = staff_of(reader, context, on, asked.cookies)
     if found is None:
         return None
     person, session = found
@@ -237,7 +238,7 @@ def _find_staff() -> Response | None:
     _show_in_the_frame(person)
     now = moment(context)
     # A page that keeps itself fresh is nobody at work: it must not keep the session alive.
-    if "X-Fragment" not in request.headers and is_over(session.seen, now, TOUCH_SECONDS):
+    if "X-Fragment" not in asked.headers and is_over(session.seen, now, TOUCH_SECONDS):
         with _if_the_disk_takes_it():
             context.store.write(entrance.touch_session, session.token_hash, now=now)
     return _insist_on_own_password(person) if person.must_change else None

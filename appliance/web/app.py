@@ -21,7 +21,7 @@ from appliance.web import (
     safety,
     truth,
 )
-from appliance.web.context import CONTEXT, SURFACE, Context
+from appliance.web.context import CONTEXT, SURFACE, Context, context_of
 from appliance.web.signed_in import signed_in
 from appliance.web.surfaces import FACINGS, Surface
 
@@ -102,9 +102,3 @@ def _configure(app: Flask, surface: Surface) -> None:
         signed_in=signed_in,
         truth_lines=truth.lines,
     )
-
-
-def context_of(app: Flask) -> Context:
-    """Return the context that the surface was built with."""
-    context: Context = app.extensions[CONTEXT]
-    return context

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from flask import current_app
+from flask import current_app, request
 
 if TYPE_CHECKING:
+    from flask import Flask, Request
     from prometheus_client import Metric
 
     from appliance.config import Config
@@ -57,3 +58,13 @@ def current() -> Context:
 def surface() -> "Surface":
     """Return the surface that answers the current request."""
     return cast("Surface", current_app.extensions[SURFACE])
+
+
+def asked_now() -> "Request":
+    """Return the current request itself: Flask's proxy costs a microsecond for each look at it."""
+    return cast("Request", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def context_of(app: "Flask") -> Context:
+    """Return the context that a surface was built with, outside of any request."""
+    return cast(Context, app.extensions[CONTEXT])

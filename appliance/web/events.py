@@ -1,23 +1,43 @@
 """Where a page finds its live events: the next port, or the same address behind a proxy."""
 
+import re
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from flask import request
 
 from appliance.web import surfaces
 from appliance.web.context import current, surface
+from appliance.web.surfaces import Surface
+
+if TYPE_CHECKING:
+    from appliance.config import Config
+
+HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 
 
-def origin_of_events() -> str:
-    """Return the origin that the page's script may listen to; empty: the page's own."""
-    config = current().config
-    if surfaces.public_url(config, surface()):
+def origin_of_events(config: "Config", on: Surface, asked: str) -> str:
+    """Return the origin that a page's script may listen to; empty: the page's own.
+
+    `asked` is the host that the page was asked from; a script from elsewhere gains nothing by it.
+    """
+    if surfaces.public_url(config, on):
         return ""
-    host = urlsplit(f"//{request.host}").hostname or config.surfaces.address
+    host = _hostname(asked) or config.surfaces.address
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{surfaces.events_port(config, surface())}"
+    return f"http://{name}:{surfaces.events_port(config, on)}"
+
+
+def _hostname(asked: str) -> str | None:
+    if not HOST.fullmatch(asked):  # what it says goes into a header of the answer
+        return None
+    try:
+        return urlsplit(f"//{asked}").hostname
+    except ValueError:  # half an IPv6 address
+        return None
 
 
 def events_url(topic: str) -> str:
     """Return the address of a topic's events for the page that is being made."""
-    return f"{origin_of_events()}/events/{topic}"
+    origin = origin_of_events(current().config, surface(), request.host)
+    return f"{origin}/events/{topic}"

@@ -82,6 +82,8 @@ def install(app: Flask, rooms: Sequence[Blueprint]) -> None:
 
 
 def _remember(response: Response) -> Response:
+    if not request.query_string:
+        return response
     asked = request.args.get("lang", "")
     if asked in LANGUAGES and request.cookies.get(cookie()) != asked:
         response.set_cookie(

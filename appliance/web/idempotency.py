@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from appliance.store.transaction import Transaction
 
 KEPT_MS: Final = 48 * 3600 * 1000
+REPLY: Final = json.JSONEncoder(ensure_ascii=False)
 LONGEST_KEY: Final = 200
 CLEARED_AT_ONCE: Final = 20
 
@@ -81,7 +82,7 @@ class Reply:
     @classmethod
     def of(cls, status: int, told: Mapping[str, Any]) -> Self:
         """Make a reply of what is told."""
-        return cls(status, json.dumps(told, ensure_ascii=False))
+        return cls(status, REPLY.encode(told))
 
     @property
     def told(self) -> dict[str, Any]:

@@ -11,18 +11,22 @@ import hmac
 import ipaddress
 import re
 import unicodedata
-from typing import ClassVar, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import SplitResult, urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Request, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from appliance.errors import VuzolError
 from appliance.web import surfaces
-from appliance.web.context import current, surface
+from appliance.web.context import SURFACE, asked_now, context_of, current, surface
 from appliance.web.events import origin_of_events
 from appliance.web.signed_in import signed_in
 from appliance.web.surfaces import FACINGS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LINE_BREAKS: Final = frozenset("\n\t")
@@ -35,6 +39,11 @@ ALWAYS: Final = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
 """Headers that every answer carries, and that no view sets."""
+
+OWN: Final = frozenset({"content-security-policy", "cache-control"})
+"""Headers that every answer carries, and that a view may set otherwise."""
+
+Headers = list[tuple[str, str]]
 
 MARKUP: Final = re.compile(r"<[A-Za-z/!?]")
 REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
@@ -161,10 +170,8 @@ def check_csrf(expected: str) -> None:
 
 def install(app: Flask) -> None:
     """Refuse what is refused before anybody is asked to sign in, and dress every answer."""
-    app.before_request(_check_host)
-    app.before_request(_check_length)
-    app.before_request(_check_origin)
-    app.after_request(_dress)
+    app.before_request(_refuse_strange)
+    app.wsgi_app = _dressed(app)  # type: ignore[method-assign, assignment]
 
 
 def require_tokens(app: Flask) -> None:
@@ -172,9 +179,15 @@ def require_tokens(app: Flask) -> None:
     app.before_request(_check_token)
 
 
-def _check_host() -> None:
-    if FACINGS[surface()].named_hosts_only and not _is_ours(_read(f"//{request.host}").hostname):
+def _refuse_strange() -> None:
+    asked = asked_now()
+    facing = FACINGS[surface()]
+    if facing.named_hosts_only and not _is_ours(_read(f"//{asked.host}").hostname):
         raise StrangeHost
+    if asked.content_length is not None and asked.content_length > facing.body_limit:
+        raise RequestEntityTooLarge
+    if asked.method not in SAFE_METHODS:
+        _check_origin(asked)
 
 
 def _is_ours(host: str | None) -> bool:
@@ -188,6 +201,7 @@ def _is_ours(host: str | None) -> bool:
     return _is_number(host)
 
 
+@functools.lru_cache(maxsize=256)  # the same few addresses and names, in every request
 def _is_number(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -204,38 +218,44 @@ def _read(address: str) -> SplitResult:
         return urlsplit("")
 
 
-def _check_length() -> None:
-    limit = FACINGS[surface()].body_limit
-    if request.content_length is not None and request.content_length > limit:
-        raise RequestEntityTooLarge
-
-
-def _check_origin() -> None:
-    if request.method in SAFE_METHODS:
-        return
-    told = request.headers.get("Sec-Fetch-Site")
+def _check_origin(asked: Request) -> None:
+    told = asked.headers.get("Sec-Fetch-Site")
     if told in {"same-origin", "none"}:
         return
-    origin = request.headers.get("Origin")
-    if told is not None or (origin is not None and _read(origin).netloc != request.host):
+    origin = asked.headers.get("Origin")
+    if told is not None or (origin is not None and _read(origin).netloc != asked.host):
         raise StrangeOrigin
 
 
 def _check_token() -> None:
-    person = signed_in()
-    if person is not None and request.method not in SAFE_METHODS:
+    if request.method not in SAFE_METHODS and (person := signed_in()) is not None:
         check_csrf(person.csrf_token)
 
 
-def _dress(response: Response) -> Response:
-    headers = response.headers
-    headers.setdefault("Content-Security-Policy", _policy(origin_of_events()))
-    headers.setdefault("Cache-Control", "no-store")
-    headers.extend(ALWAYS)
-    return response
+def _dressed(app: Flask) -> "WSGIApplication":
+    """Return the application with its headers; outside of Flask, where a header is a pair."""
+    inner = app.wsgi_app
+    events = functools.partial(origin_of_events, context_of(app).config, app.extensions[SURFACE])
+
+    def answer(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        def dress(status: str, headers: Headers, *failed: Any) -> Callable[[bytes], object]:  # noqa: ANN401 - as PEP 3333 has it
+            set_by_view = OWN.intersection([name.lower() for name, _ in headers])
+            if len(set_by_view) < len(OWN):
+                headers += _defaults(events(environ.get("HTTP_HOST", "")), set_by_view)
+            headers += ALWAYS
+            return start(status, headers, *failed)
+
+        return inner(environ, dress)
+
+    return answer
 
 
-@functools.lru_cache(maxsize=64)  # names that a node is reached by
+@functools.lru_cache(maxsize=64)  # names that a node is reached by, times two headers
+def _defaults(events: str, set_by_view: frozenset[str]) -> Headers:
+    told = [("Content-Security-Policy", _policy(events)), ("Cache-Control", "no-store")]
+    return [one for one in told if one[0].lower() not in set_by_view]
+
+
 def _policy(events: str) -> str:
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "

@@ -5,7 +5,6 @@ when all of it has arrived, so slow senders cost a socket and nothing else; who 
 hung up on. Stopping drains: what was accepted is answered, then the doors are shut.
 """
 
-import logging
 import resource
 import select
 import socket
@@ -19,11 +18,12 @@ from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.adjustments import Adjustments  # type: ignore[import-untyped]
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import TcpWSGIServer  # type: ignore[import-untyped]
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask  # type: ignore[import-untyped]
+from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped]
 
 from appliance.config import Config
 from appliance.errors import VuzolError
 from appliance.web import metrics, surfaces
+from appliance.web.dispatcher import Dispatcher
 from appliance.web.surfaces import FACINGS, Surface
 
 CONNECTIONS: Final = 500
@@ -156,7 +156,7 @@ class Server:
         self._map: dict[int, Any] = {}
         self._until = 0.0
         self._stopping = threading.Event()
-        self._dispatcher = ThreadedTaskDispatcher()
+        self._dispatcher = Dispatcher(f"web-{surface}", facing.threads)
         settings = Adjustments(
             host=host,
             port=port,
@@ -179,7 +179,7 @@ class Server:
         except OSError as error:
             raise PortTaken(surface, host, port, error.strerror or str(error)) from error
         self.door.body_seconds = float(facing.body_seconds)
-        self._dispatcher.set_thread_count(facing.threads)
+        self._dispatcher.start()
         self._thread = threading.Thread(target=self._run, name=f"web-{surface}", daemon=True)
 
     @property
@@ -193,7 +193,7 @@ class Server:
 
     def waiting(self) -> int:
         """Return how many whole requests wait for a thread."""
-        return len(self._dispatcher.queue)
+        return self._dispatcher.waiting()
 
     def start(self) -> None:
         """Begin to answer."""
@@ -241,7 +241,6 @@ class Servers:
     def __init__(self, apps: Mapping[Surface, Flask], config: Config) -> None:
         """Take every port before any surface answers."""
         allow_many_files()
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # /metrics tells of waiting
         host = config.surfaces.address
         self._servers: list[Server] = []
         try:

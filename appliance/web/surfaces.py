@@ -3,6 +3,7 @@
 A surface is the app object that is bound to its own server; it is never derived from a request.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,13 +56,8 @@ FACINGS: Final[Mapping[Surface, Facing]] = {
 
 def port(config: "Config", surface: Surface) -> int:
     """Return the port that the surface listens on."""
-    ports: Mapping[Surface, int] = {
-        Surface.OFFICE: config.surfaces.office,
-        Surface.KIOSK: config.surfaces.kiosk,
-        Surface.GUEST: config.surfaces.guest,
-        Surface.HUB: config.surfaces.hub,
-    }
-    return ports[surface]
+    number: int = getattr(config.surfaces, surface)
+    return number
 
 
 def events_port(config: "Config", surface: Surface) -> int:
@@ -71,13 +67,8 @@ def events_port(config: "Config", surface: Surface) -> int:
 
 def public_url(config: "Config", surface: Surface) -> str:
     """Return the address that a proxy in front carries the surface at; empty if there is none."""
-    urls: Mapping[Surface, str] = {
-        Surface.OFFICE: config.surfaces.office_url,
-        Surface.KIOSK: config.surfaces.kiosk_url,
-        Surface.GUEST: config.surfaces.guest_url,
-        Surface.HUB: config.surfaces.hub_url,
-    }
-    return urls[surface].rstrip("/")
+    url: str = getattr(config.surfaces, f"{surface}_url")
+    return url.rstrip("/")
 
 
 def base_url(config: "Config", surface: Surface) -> str:
@@ -93,6 +84,7 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+@functools.lru_cache(maxsize=64)
 def cookie_name(surface: Surface, node: int) -> str:
     """Return the name of the surface's session cookie.
 
