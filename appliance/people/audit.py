@@ -19,6 +19,7 @@ from appliance.store.transaction import Transaction
 SYSTEM: Final = "system"
 """The actor of what the appliance does by itself."""
 
+FACTS: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 Fact = str | int | float | bool | None
 
 
@@ -48,7 +49,7 @@ def record(
             "actor": actor if isinstance(actor, str) else _named(actor),
             "action": action,
             "subject": str(subject),
-            "facts": json.dumps(dict(facts or {}), ensure_ascii=False, sort_keys=True),
+            "facts": FACTS.encode(facts) if facts else "{}",
             "at": tx.now,
         },
     )

@@ -4,6 +4,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from appliance.people.errors import PersonUnknown
 from appliance.people.model import (
@@ -172,8 +173,12 @@ def answered_passwords(reader: Reader) -> list[RowId]:
 def session(reader: Reader, token_hash: bytes) -> Session | None:
     """Return the session that a token opens, whatever has become of its person."""
     row = reader.one(SESSION, token=token_hash, office=reader.node)
-    if row is None:
-        return None
+    return None if row is None else _session(row)
+
+
+@lru_cache(maxsize=256)
+def _session(row: sqlite3.Row) -> Session:
+    """Return what a row says; the same row is read again with each request of a session."""
     return Session(
         token_hash=row["token_hash"],
         surface=row["surface"],

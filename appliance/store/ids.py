@@ -5,6 +5,7 @@ JSON. It is never given twice: each start of an owner opens a new random epoch, 
 cloned file cannot issue an old id again.
 """
 
+import functools
 import re
 from typing import ClassVar, Final, NamedTuple, Self
 
@@ -101,6 +102,7 @@ def node_name(node: int) -> str:
     return f"s{node:02}"
 
 
+@functools.lru_cache(maxsize=256)  # a node has written all its rows of today in one epoch
 def epoch_name(epoch: int) -> str:
     """Return an epoch as ten characters of base 32."""
     return "".join(ALPHABET[epoch >> shift & 31] for shift in range(45, -1, -5))

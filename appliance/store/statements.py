@@ -8,7 +8,7 @@ from typing import Final
 
 from appliance.store.ids import RowId
 from appliance.store.tables import Owner, Table, Value
-from appliance.store.values import WrongValue, plain
+from appliance.store.values import WrongValue, is_plain, plain
 
 Term = tuple[str, int | None]
 Shape = tuple[Term, ...]
@@ -99,6 +99,8 @@ class Statements:
         return sql
 
     def _held(self, name: str, kind: type, value: object) -> Value:
+        if value is None or (type(value) is kind and is_plain(value)):
+            return value  # type: ignore[return-value]
         held = plain(value, name)
         if held is None or type(held) is kind:
             return held

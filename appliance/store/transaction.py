@@ -109,6 +109,9 @@ class Transaction(Reader):
 
     def add_all(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         """Write new rows of a LOCAL table that name the same columns, as `add` writes one."""
+        if len(rows) == 1:
+            self.add(table, rows[0])
+            return
         statements = self._local(table)
         each = [statements.changes(row) for row in rows]
         if each:
