@@ -4,7 +4,7 @@ A body is taken apart only if putting it together again gives the very same byte
 travels as it is. So commitments and chain values come out the same at the other end.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -47,13 +47,9 @@ class Kind(NamedTuple):
     shape: tuple[int, ...]  # the keys of CHANGES; the number of columns of ROW
 
 
-class Group(NamedTuple):
-    """What is known of one entry of a group before its place in the lane is."""
-
-    key: bytes | None  # None: its own
-    salt: bytes | None
-    body: bytes | None
-    commitment: bytes | None  # None: to be worked out from salt and body
+Group = tuple[bytes | None, bytes | None, bytes | None, bytes | None]
+"""What is known of one entry before its place in the lane is: key, None if it is its own; salt;
+body; commitment, None if it is to be worked out from salt and body."""
 
 
 # Writing
@@ -125,11 +121,9 @@ def read_group(told: object, moments: Sequence[int], tail: Tail) -> tuple[Kind, 
     salts = decode(told[7], moments, tail)
     _check([salt for salt in salts if salt is not None], SALT)
     columns = [decode(spec, moments, tail) for spec in told[8]]
-    bodies = READERS[Form(kind.form)](kind, columns, len(moments))
-    return kind, (
-        Group(key, salt, told_body, told_commitment)  # type: ignore[arg-type]
-        for key, salt, (told_body, told_commitment) in zip(keys, salts, bodies, strict=True)
-    )
+    # Bodies are made one by one as they are asked for: a constant can stand for a great many bytes.
+    bodies, commitments = READERS[Form(kind.form)](kind, columns, len(moments))
+    return kind, zip(keys, salts, bodies, commitments, strict=True)  # type: ignore[arg-type]
 
 
 def _kind(told: Sequence[Any]) -> Kind:
@@ -155,34 +149,32 @@ def _width(kind: Kind) -> int:
     return 1 if not kind.shape else -1
 
 
-Bodies = Iterator[tuple[bytes | None, bytes | None]]
+Parts = tuple[Iterable[bytes | None], Iterable[bytes | None]]
+"""Bodies and commitments of a group, one of each for an entry."""
 
 
-def _read_rows(_kind: Kind, columns: Sequence[Sequence[Value]], count: int) -> Bodies:
-    rows: Iterator[tuple[Value, ...]] = (
-        zip(*columns, strict=True) if columns else iter([()] * count)
-    )
-    return ((body.encode_row(row), None) for row in rows)
+def _read_rows(_kind: Kind, columns: Sequence[Sequence[Value]], count: int) -> Parts:
+    rows: Iterable[tuple[Value, ...]] = zip(*columns, strict=True) if columns else [()] * count
+    return map(body.encode_row, rows), [None] * count
 
 
-def _read_changes(kind: Kind, columns: Sequence[Sequence[Value]], count: int) -> Bodies:
-    rows: Iterator[tuple[Value, ...]] = (
-        zip(*columns, strict=True) if columns else iter([()] * count)
-    )
-    return ((body.encode_changes(dict(zip(kind.shape, row, strict=True))), None) for row in rows)
+def _read_changes(kind: Kind, columns: Sequence[Sequence[Value]], count: int) -> Parts:
+    rows: Iterable[tuple[Value, ...]] = zip(*columns, strict=True) if columns else [()] * count
+    told = (body.encode_changes(dict(zip(kind.shape, row, strict=True))) for row in rows)
+    return told, [None] * count
 
 
-def _read_opaque(_kind: Kind, columns: Sequence[Sequence[Value]], _count: int) -> Bodies:
+def _read_opaque(_kind: Kind, columns: Sequence[Sequence[Value]], count: int) -> Parts:
     _check([value for value in columns[0] if value is not None])
-    return ((value, None) for value in columns[0])  # type: ignore[misc]
+    return columns[0], [None] * count  # type: ignore[return-value]
 
 
-def _read_erased(_kind: Kind, columns: Sequence[Sequence[Value]], _count: int) -> Bodies:
+def _read_erased(_kind: Kind, columns: Sequence[Sequence[Value]], count: int) -> Parts:
     _check(columns[0], DIGEST)
-    return ((None, value) for value in columns[0])  # type: ignore[misc]
+    return [None] * count, columns[0]  # type: ignore[return-value]
 
 
-READERS: Final[Mapping[Form, Callable[[Kind, Sequence[Sequence[Value]], int], Bodies]]] = {
+READERS: Final[Mapping[Form, Callable[[Kind, Sequence[Sequence[Value]], int], Parts]]] = {
     Form.ROW: _read_rows,
     Form.CHANGES: _read_changes,
     Form.OPAQUE: _read_opaque,

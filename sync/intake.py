@@ -35,7 +35,7 @@ from sync.receiver import Centre, Response, Welcome
 from sync.signing import Head, body_hash
 from sync.wire import BadBatch, Batch
 
-PART: Final = 200
+PART: Final = 500
 """Entries that are kept in one transaction: a few milliseconds of the writer."""
 
 PAGE_BYTES: Final = 48 << 10
@@ -136,14 +136,13 @@ def take_in(store: Store, batch: Batch, give_way: GiveWay = alone) -> int:
 
 def parts(batch: Batch) -> Iterator[Batch]:
     """Cut a batch into batches of whole transactions, of about `PART` entries each."""
-    start, previous = 0, batch.previous
+    start = 0
     while start < len(batch.entries):
         end = min(start + PART, len(batch.entries))
         while end < len(batch.entries) and batch.entries[end].tx == batch.entries[end - 1].tx:
             end += 1
-        entries = batch.entries[start:end]
-        yield Batch(batch.stream, batch.lane, batch.after + start, previous, entries)
-        start, previous = end, entries[-1].chain
+        yield batch.part(start, end)
+        start = end
 
 
 def keep(tx: Transaction, part: Batch) -> int:
@@ -153,12 +152,11 @@ def keep(tx: Transaction, part: Batch) -> int:
         raise Gap(here, part.after)
     if chain_of(tx, part, here) != here.chain:
         raise Forked(here)
-    fresh = part.entries[here.have - part.after :]
-    if not fresh:
+    if part.last <= here.have:
         return 0
-    inbox.append(tx, part.stream, part.lane, fresh)
+    inbox.append(tx, part.stream, part.lane, part.entries)  # it passes over what is here
     tx.announce("inbox")
-    return len(fresh)
+    return part.last - here.have
 
 
 def chain_of(tx: Transaction, part: Batch, here: Cursor) -> bytes:

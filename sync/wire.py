@@ -17,7 +17,7 @@ import zstandard
 from appliance.courtesy import GiveWay, alone
 from appliance.errors import VuzolError
 from appliance.store.clock import COUNTER_BITS
-from appliance.store.entries import DIGEST, Entry, chained, commitment
+from appliance.store.entries import DIGEST, Chain, Entry, Proved, commitment
 from appliance.store.ids import EPOCH_LIMIT, NODE_LIMIT, SEQ_LIMIT, RowId, StreamId
 from appliance.store.tables import Lane
 from sync import bodies, column_reader, column_writer, integers, strict
@@ -92,6 +92,14 @@ class Batch:
         """Return the chain value after the last entry."""
         return self.entries[-1].chain if self.entries else self.previous
 
+    def part(self, start: int, end: int) -> "Batch":
+        """Return the batch of some of the entries; what is `Proved` stays so."""
+        cut = self.entries[start:end]
+        if isinstance(self.entries, Proved):
+            cut = self.entries.part(start, end)
+        previous = self.entries[start - 1].chain if start else self.previous
+        return Batch(self.stream, self.lane, self.after + start, previous, cut)
+
 
 # Writing
 
@@ -140,7 +148,7 @@ def encode_plain(batch: Batch) -> bytes:
 
 
 def decode(data: bytes, give_way: GiveWay = alone) -> Batch:
-    """Return the batch, its chain worked out and proved; raise `BadBatch` for anything else.
+    """Return the batch, its chain worked out and `Proved`; raise `BadBatch` for anything else.
 
     Promise: the memory it takes is bounded, whatever the bytes are. `give_way` is called every few
     milliseconds.
@@ -190,7 +198,7 @@ def _decoded(plain: bytes, give_way: GiveWay) -> Batch:
         entries.append(entry)
         if not len(entries) % BREATH:
             give_way()
-    batch = Batch(stream, Lane(head["lane"]), head["after"], head["previous"], tuple(entries))
+    batch = Batch(stream, Lane(head["lane"]), head["after"], head["previous"], Proved(entries))
     if batch.proof != head["proof"]:
         raise Malformed("its entries are not the ones that its proof is of")
     return batch
@@ -227,11 +235,14 @@ def _chained(
     rows: Iterator[tuple[int, int, int, int, int]],
 ) -> Iterator[Entry]:
     """Give the entries with all that was worked out; raise `Malformed` when they get too large."""
-    node, epoch, lane, chain = *stream, head["lane"], head["previous"]
+    chain = Chain(stream, Lane(head["lane"]), head["previous"])
     before = RowId(*stream, 0).blob[:STREAM_WIDTH]
     size = 0
+    told = [
+        ((kind.table, kind.op, kind.schema), bodies.OPS[kind.op], left) for kind, left in groups
+    ]
     for lane_seq, (number, offset, place, wall, tick) in enumerate(rows, head["after"] + 1):
-        (table, op, schema, *_), left = groups[number]
+        kind, op, left = told[number]
         key, salt, body, bound = next(left)
         seq, hlc = lane_seq + offset, wall << COUNTER_BITS | tick
         if not place < seq < SEQ_LIMIT:
@@ -241,8 +252,7 @@ def _chained(
         size += len(body or b"")
         if size > bodies.LARGEST_BODIES:
             raise Malformed("its bodies are too large")
-        chain = chained(chain, (node, epoch, lane, lane_seq, table, op, key, hlc, schema, bound))
         yield Entry(
-            lane_seq, seq, seq - place, table, bodies.OPS[op], key, schema, hlc, body, salt, bound,
-            chain,
+            lane_seq, seq, seq - place, kind[0], op, key, kind[2], hlc, body, salt, bound,
+            chain.grow(lane_seq, kind, key, hlc, bound),
         )  # fmt: skip

@@ -19,6 +19,10 @@ from appliance.store.transaction import Transaction
 WRITERS: Final = frozenset({Owner.UP, Owner.HOME})
 """Whose tables a node may write from afar: never those of the centre, never local ones."""
 
+STREAM_WIDTH: Final = 8
+ASKED: Final = 50
+"""Ids in one question."""
+
 Content = Mapping[int, Value]
 """New values by column index, in order; empty for a removal."""
 
@@ -29,7 +33,9 @@ class ForeignTable:
     def __init__(self, table: Table, registry: Registry) -> None:
         """Prepare the statements; references to tables of other files are not waited for."""
         self.table = table
+        self.schema = table.schema
         self.names = tuple(column.name for column in table.columns)
+        self._heads = ("id", "own", *self.names)
         self.delete = f"DELETE FROM {table.name} WHERE id = ? AND own IS NULL"
         self.parents = tuple(
             (index, column.refers)
@@ -58,6 +64,8 @@ class ForeignTable:
 
     def row(self, key: bytes, content: Content) -> Row:
         """Return the row as its own node gave it to the fold, but for `own`."""
+        if len(content) == len(self.names):  # all columns, in their order
+            return dict(zip(self._heads, (key, None, *content.values()), strict=True))
         row = {"id": key, "own": None, **dict.fromkeys(self.names)}
         for index, value in content.items():
             row[self.names[index]] = value
@@ -81,8 +89,8 @@ def content_of(table: ForeignTable, entry: Entry) -> Content | Hold:
     """Return the new values by our column index, or why the body cannot be read."""
     if entry.op is Op.DELETE:
         return {}
-    if entry.schema > table.table.schema:
-        return Hold(Reason.NEWER_SCHEMA, f"schema {entry.schema}; known: {table.table.schema}")
+    if entry.schema > table.schema:
+        return Hold(Reason.NEWER_SCHEMA, f"schema {entry.schema}; known: {table.schema}")
     if entry.body is None:
         return Hold(Reason.UNREADABLE, "the body was erased before it came")
     try:
@@ -104,16 +112,21 @@ def _read(op: Op, body: bytes, known: tuple[int, ...]) -> Content:
     return {known[index]: changes[index] for index in changes} if fits else {}
 
 
-def not_its_own(stream: StreamId, table: Table, entry: Entry) -> Hold | None:
-    """Return a hold if the stream's node may not make that change."""
+def not_its_own(stream: bytes, table: Table, entry: Entry) -> Hold | None:
+    """Return a hold if the node may not make that change; `stream` is how its ids begin."""
     if table.owner not in WRITERS:
         return Hold(Reason.NOT_ITS_OWN, f"{table.name} is no table that a node writes")
-    born = RowId(stream.node, stream.epoch, entry.seq).blob
-    if entry.op is Op.INSERT and entry.key != born:
+    key = entry.key
+    if entry.op is Op.INSERT and key != stream + entry.seq.to_bytes(6, "big"):
         return Hold(Reason.NOT_ITS_OWN, "the id is not of the entry that gave birth to the row")
-    if entry.key[:2] != born[:2]:
-        return Hold(Reason.NOT_ITS_OWN, f"the row is of {RowId.of(entry.key)}")
+    if key[:2] != stream[:2]:
+        return Hold(Reason.NOT_ITS_OWN, f"the row is of {RowId.of(key)}")
     return None
+
+
+def begins(stream: StreamId) -> bytes:
+    """Return the bytes that the ids of a stream begin with: its node and its epoch."""
+    return RowId(*stream, 0).blob[:STREAM_WIDTH]
 
 
 class Births:
@@ -130,7 +143,7 @@ class Births:
 
     def write(self, tx: Transaction) -> None:
         """Write them, then fold them; a row that is here already is not folded twice."""
-        here = _here(tx, self._table.table.name, [*self._rows])
+        here = self._here(tx)
         new = {key: told for key, told in self._rows.items() if key not in here}
         for schema in {schema for schema, _ in new.values()}:
             rows = [(key, *told.values()) for key, (of, told) in new.items() if of == schema]
@@ -139,10 +152,14 @@ class Births:
         if new and project is not None:
             project(tx, [self._table.row(key, told) for key, (_, told) in new.items()])
 
-
-def _here(tx: Transaction, table: str, keys: Sequence[bytes]) -> set[bytes]:
-    places = ", ".join("?" * len(keys))
-    return {row["id"] for row in tx.run(f"SELECT id FROM {table} WHERE id IN ({places})", keys)}
+    def _here(self, tx: Transaction) -> set[bytes]:
+        """Return which of them are here: what was born in one go stands in one range."""
+        found = tx.all(
+            f"SELECT id FROM {self._table.table.name} WHERE id BETWEEN :first AND :last",
+            first=min(self._rows),
+            last=max(self._rows),
+        )
+        return {row[0] for row in found}
 
 
 def alter(tx: Transaction, table: ForeignTable, entry: Entry, content: Content) -> bool:
@@ -161,7 +178,19 @@ def missing_parent(
         wanted = content.get(index)
         if type(wanted) is not bytes or wanted in seen:
             continue
-        if tx.value(f"SELECT 1 FROM {parent} WHERE id = :id", id=wanted) is None:
+        if not present(tx, parent, [wanted]):
             return Hold(Reason.WAITING, f"for a row of {parent}", parent=wanted)
         seen.add(wanted)
     return None
+
+
+def present(tx: Transaction, table: str, ids: Sequence[bytes]) -> set[bytes]:
+    """Return which of the ids have a row: so many to a statement that it is prepared only once."""
+    found: set[bytes] = set()
+    for start in range(0, len(ids), ASKED):
+        asked = ids[start : start + ASKED]
+        size = 1 if len(asked) == 1 else ASKED
+        places = ", ".join("?" * size)
+        sql = f"SELECT id FROM {table} WHERE id IN ({places})"
+        found.update(row[0] for row in tx.run(sql, (*asked, *[None] * (size - len(asked)))))
+    return found

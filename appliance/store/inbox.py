@@ -6,12 +6,12 @@ whose link does not continue the chain is not stored, and neither is anything af
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NamedTuple
 
 from appliance.errors import VuzolError
-from appliance.store.entries import GENESIS, Entry, Op, commitment, link
+from appliance.store.entries import GENESIS, Chain, Entry, Op, Proved, commitment
 from appliance.store.ids import StreamId
 from appliance.store.reader import Reader
 from appliance.store.tables import Lane, Value
@@ -149,15 +149,20 @@ def append(tx: Transaction, stream: StreamId, lane: Lane, entries: Sequence[Entr
     """Keep the entries that are not here yet and return the new cursor.
 
     What is here already is passed over, so a repeated batch changes nothing. Raises
-    `NotContiguous` or `ChainBroken` and leaves the inbox as it was.
+    `NotContiguous` or `ChainBroken` and leaves the inbox as it was. What is `Proved` is not worked
+    out again: that its first entry continues what is here proves the rest.
     """
     before = cursor(tx, stream, lane)
-    fresh = [entry for entry in entries if entry.lane_seq > before.have]
+    fresh = _fresh(entries, before.have)
     if not fresh:
         return before
-    checked = list(_checked(stream, lane, before, fresh))  # all of them before one is kept
-    tx.run_many(KEEP, checked)
-    after = Cursor(fresh[-1].lane_seq, fresh[-1].chain)
+    if isinstance(fresh, Proved):
+        _check(stream, lane, before, fresh[:1])
+    else:
+        _check(stream, lane, before, fresh)
+    last = fresh[-1]
+    tx.run_many(KEEP, [(*stream, int(lane), *entry) for entry in fresh])
+    after = Cursor(last.lane_seq, last.chain)
     follows = tx.witness(max(entry.hlc for entry in fresh))
     tx.run(MOVE, (stream.node, stream.epoch, int(lane), *after, int(not follows)))
     return after
@@ -190,21 +195,22 @@ def place(stream: StreamId, lane: Lane) -> dict[str, Value]:
     return {"node": stream.node, "epoch": stream.epoch, "lane": int(lane)}
 
 
-def _checked(
-    stream: StreamId, lane: Lane, before: Cursor, fresh: Iterable[Entry]
-) -> Iterator[tuple[Value, ...]]:
-    have, chain = before
-    node, epoch, number = stream.node, stream.epoch, int(lane)
+def _fresh(entries: Sequence[Entry], have: int) -> Sequence[Entry]:
+    if not isinstance(entries, Proved):
+        return [entry for entry in entries if entry.lane_seq > have]
+    known = have + 1 - entries[0].lane_seq if entries else 0  # their numbers have no gap
+    return entries if known <= 0 else entries.part(known)
+
+
+def _check(stream: StreamId, lane: Lane, before: Cursor, fresh: Iterable[Entry]) -> None:
+    """Raise `NotContiguous` or `ChainBroken` unless the entries continue what is here."""
+    have, chain = before.have, Chain(stream, lane, before.chain)
     for entry in fresh:
         if entry.lane_seq != have + 1:
             raise NotContiguous(stream, lane, have=have, given=entry.lane_seq)
-        if entry.chain != link(chain, stream, lane, entry) or not _as_committed(entry):
+        if entry.chain != chain.after(entry) or not _as_committed(entry):
             raise ChainBroken(stream, lane, lane_seq=entry.lane_seq)
-        have, chain = entry.lane_seq, entry.chain
-        yield (
-            node, epoch, number, have, entry.seq, entry.tx, entry.table, int(entry.op),
-            entry.key, entry.schema, entry.hlc, entry.body, entry.salt, entry.commitment, chain,
-        )  # fmt: skip
+        have = entry.lane_seq
 
 
 def _as_committed(entry: Entry) -> bool:

@@ -29,6 +29,12 @@ EARLIEST: Final = 1_577_836_800_000
 """The year 2020: an older hybrid time comes from a clock that nobody had set."""
 
 
+NEXT: Final = """SELECT lane_seq, seq, tx, tbl, op, key, schema, hlc, body, salt, commitment, chain
+  FROM _log WHERE epoch = :epoch AND lane = :lane AND lane_seq > :after
+  ORDER BY lane_seq LIMIT :page"""
+OPS: Final = {int(op): op for op in Op}
+
+
 class NotInLog(VuzolError):
     """An entry was asked for that this file's log does not hold."""
 
@@ -96,6 +102,17 @@ def last(reader: Reader, stream: StreamId, lane: Lane) -> int:
         lane=lane,
     )
     return number or 0
+
+
+def head(reader: Reader) -> int:
+    """Return the last number that an entry of this file has been given."""
+    return reader.value("SELECT max(seq) FROM _log") or 0
+
+
+def erased_since(reader: Reader, seq: int) -> bool:
+    """Tell whether anything was erased after that number: what was read by then may be gone."""
+    erase = "SELECT 1 FROM _log WHERE seq > :seq AND op = :op LIMIT 1"
+    return reader.value(erase, seq=seq, op=int(Op.ERASE)) is not None
 
 
 def cursor(reader: Reader, stream: StreamId, lane: Lane) -> Cursor:
@@ -222,55 +239,45 @@ def _time_of(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> int
 
 
 def _page(reader: Reader, stream: StreamId, lane: Lane, after: int) -> Sequence[Entry]:
-    rows = reader.all(
-        "SELECT * FROM _log WHERE epoch = :epoch AND lane = :lane AND lane_seq > :after"
-        " ORDER BY lane_seq LIMIT :page",
-        epoch=stream.epoch,
-        lane=lane,
-        after=after,
-        page=PAGE,
-    )
+    rows = reader.all(NEXT, epoch=stream.epoch, lane=lane, after=after, page=PAGE)
     bodies = _bodies_elsewhere(reader, rows)
     return [
-        Entry(
-            lane_seq=row["lane_seq"],
-            seq=row["seq"],
-            tx=row["tx"],
-            table=row["tbl"],
-            op=Op(row["op"]),
-            key=row["key"],
-            schema=row["schema"],
-            hlc=row["hlc"],
-            body=bodies.get(row["seq"], row["body"]),
-            salt=row["salt"],
-            commitment=row["commitment"],
-            chain=row["chain"],
-        )
-        for row in rows
+        Entry(lane_seq, seq, tx, table, OPS[op], key, schema, hlc, bodies.get(key, body), *rest)
+        for lane_seq, seq, tx, table, op, key, schema, hlc, body, *rest in rows
     ]
 
 
-def _bodies_elsewhere(reader: Reader, rows: Sequence[sqlite3.Row]) -> dict[int, bytes]:
-    """Return by entry number the bodies that stand in the rows of append-only tables alone."""
-    wanted: dict[str, dict[bytes, sqlite3.Row]] = {}
+def _bodies_elsewhere(reader: Reader, rows: Sequence[sqlite3.Row]) -> dict[bytes, bytes]:
+    """Return by id the bodies that stand in the rows of append-only tables alone."""
+    wanted: dict[str, dict[bytes, int]] = {}
     for row in rows:
         if row["body"] is None and row["op"] == Op.INSERT and row["tbl"] in reader.tables:
-            wanted.setdefault(row["tbl"], {})[row["key"]] = row
+            wanted.setdefault(row["tbl"], {})[row["key"]] = row["schema"]
     return {
-        seq: body
+        key: body
         for name, asked in wanted.items()
-        for seq, body in _bodies(reader, reader.tables[name], asked)
+        for key, body in _bodies(reader, reader.tables[name], asked)
     }
 
 
 def _bodies(
-    reader: Reader, table: Table, asked: Mapping[bytes, sqlite3.Row]
-) -> Iterator[tuple[int, bytes]]:
-    names = {
-        schema: [column.name for column in table.columns if column.since <= schema]
-        for schema in {row["schema"] for row in asked.values()}
+    reader: Reader, table: Table, asked: Mapping[bytes, int]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Give the bodies of the asked ids, each written in its schema.
+
+    What one page asks of a table was born in one go, so it stands together: one range finds it.
+    """
+    width = {
+        schema: sum(column.since <= schema for column in table.columns)
+        for schema in set(asked.values())
     }
-    keys = ", ".join(f"x'{key.hex()}'" for key in asked)
-    for born in reader.all(f"SELECT * FROM {table.name} WHERE id IN ({keys})"):
-        row = asked[born["id"]]
-        yield row["seq"], encode_row([born[name] for name in names[row["schema"]]])
+    names = ", ".join(column.name for column in table.columns)
+    born = reader.all(
+        f"SELECT id, {names} FROM {table.name} WHERE id BETWEEN :first AND :last",
+        first=min(asked),
+        last=max(asked),
+    )
+    for key, *values in born:
+        schema = asked.get(key)
+        if schema is not None:
+            yield key, encode_row(values[: width[schema]])

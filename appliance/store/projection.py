@@ -93,12 +93,17 @@ def _part(tx: Transaction, lane: Received, most: int) -> list[Entry]:
     return [inbox.entry_of(row) for row in tx.all(PART, **place, tx=last, most=-1)]
 
 
+Told = tuple[ForeignTable, Content] | Hold
+"""What an entry says of a row of which table; or why it cannot be applied."""
+
+
 class _Work:
     """What one step knows."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
         self._tables: dict[str, ForeignTable | None] = {}
+        self._streams: dict[StreamId, bytes] = {}  # what the ids of each begin with
         self._births: dict[str, Births] = {}  # of this part, not written yet
         self._seen: set[bytes] = set()  # rows that are here, so their children need not ask
         self._any_held = tx.value("SELECT 1 FROM _held LIMIT 1") is not None
@@ -108,8 +113,10 @@ class _Work:
         """Apply or hold entries that come for the first time, and move the lane's cursor."""
         try:
             with self._undone_if_it_fails():
-                for entry in part:
-                    self._apply(lane, entry)
+                told = [self._read(lane.stream, entry) for entry in part]
+                self._look_for_parents(part, told)
+                for entry, content in zip(part, told, strict=True):
+                    self._apply(lane, entry, content)
                 self._write_births()
         except NOT_THE_ENTRY:
             raise
@@ -134,7 +141,7 @@ class _Work:
         """Apply or hold one entry; if the row or its fold is refused, that is the reason."""
         try:
             with self._undone_if_it_fails():
-                self._apply(lane, entry, place=place)
+                self._apply(lane, entry, self._read(lane.stream, entry), place=place)
                 self._write_births()
         except NOT_THE_ENTRY:
             raise
@@ -156,8 +163,37 @@ class _Work:
             raise
         self._tx.run("RELEASE projection")
 
-    def _apply(self, lane: Received, entry: Entry, *, place: int | None = None) -> None:
-        why = self._change(lane.stream, entry, place)
+    def _read(self, stream: StreamId, entry: Entry) -> Told:
+        """Return what the entry says, or why that cannot be applied; no row is looked at."""
+        table = self._table(entry.table)
+        if table is None:
+            return Hold(Reason.UNKNOWN_TABLE, f"no table {entry.table} here")
+        why = foreign.not_its_own(self._begins(stream), table.table, entry)
+        content = why or foreign.content_of(table, entry)
+        return content if isinstance(content, Hold) else (table, content)
+
+    def _begins(self, stream: StreamId) -> bytes:
+        if stream not in self._streams:
+            self._streams[stream] = foreign.begins(stream)
+        return self._streams[stream]
+
+    def _look_for_parents(self, part: Sequence[Entry], told: Sequence[Told]) -> None:
+        """Find the rows that the entries point to, with one question for many of them.
+
+        It only saves questions: what is not found here is asked for again when its turn comes.
+        """
+        born = {entry.key for entry in part}
+        wanted: dict[str, set[bytes]] = {}
+        for table, content in (one for one in told if not isinstance(one, Hold)):
+            for index, parent in table.parents:
+                pointed = content.get(index)
+                if type(pointed) is bytes and pointed not in born:
+                    wanted.setdefault(parent, set()).add(pointed)
+        for parent, ids in wanted.items():
+            self._seen |= foreign.present(self._tx, parent, [*ids])
+
+    def _apply(self, lane: Received, entry: Entry, told: Told, *, place: int | None = None) -> None:
+        why = self._change(entry, told, place)
         if why is not None:
             self._hold(lane, entry, why)
             return
@@ -170,22 +206,15 @@ class _Work:
         quarantine.hold(self._tx, lane.stream, lane.lane, entry, why)
         self._any_held = True
 
-    def _change(self, stream: StreamId, entry: Entry, place: int | None) -> Hold | None:
+    def _change(self, entry: Entry, told: Told, place: int | None) -> Hold | None:
         """Apply the entry, or return why it has to be held; a held one has changed nothing."""
         if entry.op is not Op.INSERT and self._stands_behind(entry.key, place):
             return Hold(Reason.BEHIND, "an earlier entry of the row is held")
-        table = self._table(entry.table)
-        if table is None:
-            return Hold(Reason.UNKNOWN_TABLE, f"no table {entry.table} here")
-        content = foreign.not_its_own(stream, table.table, entry) or foreign.content_of(
-            table, entry
-        )
-        if isinstance(content, Hold):
-            return content
+        if isinstance(told, Hold):
+            return told
+        table, content = told
         why = foreign.missing_parent(self._tx, table, content, self._seen)
-        if why is None:
-            why = self._write(table, entry, content)
-        return why
+        return why or self._write(table, entry, content)
 
     def _stands_behind(self, key: bytes, place: int | None) -> bool:
         return self._any_held and quarantine.stands_before(self._tx, key, place=place)

@@ -1,7 +1,7 @@
 """Entries of a stream that no store here has written: of newer programs, and of dishonest ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from appliance.store.entries import GENESIS, Entry, Op, commitment, link
 from appliance.store.ids import RowId, StreamId
@@ -47,7 +47,7 @@ class Forger:
             chain=b"",
         )
         previous = self.entries[-1].chain if self.entries else GENESIS
-        self.entries.append(replace(bare, chain=link(previous, self.stream, self.lane, bare)))
+        self.entries.append(bare._replace(chain=link(previous, self.stream, self.lane, bare)))
         return born
 
     def insert(self, table: Table, row: Sequence[Value], *, schema: int = 1) -> RowId:

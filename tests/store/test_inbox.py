@@ -1,7 +1,6 @@
 """The inbox keeps what came, once, in order, and believes no chain that it cannot follow."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from appliance.store import inbox
 from appliance.store.clock import COUNTER_BITS, FixedClock
 from appliance.store.database import Store
-from appliance.store.entries import Entry, Op
+from appliance.store.entries import Entry, Op, Proved
 from appliance.store.ids import StreamId
 from appliance.store.tables import Lane
 from tests.store.forging import Forger
@@ -84,7 +83,7 @@ def test_an_entry_that_was_changed_on_the_way_is_refused_with_all_of_its_batch(
     centre: Store, change: dict[str, Any]
 ) -> None:
     centre.write(inbox.append, STREAM, Lane.TICKETS, TOLD[:3])
-    changed = [*TOLD[3:6], replace(TOLD[6], **change), *TOLD[7:]]
+    changed = [*TOLD[3:6], TOLD[6]._replace(**change), *TOLD[7:]]
     with pytest.raises(inbox.ChainBroken) as refused:
         centre.write(inbox.append, STREAM, Lane.TICKETS, changed)
     assert refused.value.lane_seq == 7
@@ -100,14 +99,14 @@ def test_an_entry_of_another_stream_or_lane_is_refused(
 
 
 def test_an_entry_left_out_is_noticed(centre: Store) -> None:
-    renumbered = [*TOLD[:4], *(replace(one, lane_seq=one.lane_seq - 1) for one in TOLD[5:])]
+    renumbered = [*TOLD[:4], *(one._replace(lane_seq=one.lane_seq - 1) for one in TOLD[5:])]
     with pytest.raises(inbox.ChainBroken):
         centre.write(inbox.append, STREAM, Lane.TICKETS, renumbered)
     assert held(centre) == []
 
 
 def test_an_entry_erased_before_it_was_sent_is_kept_as_its_commitment_alone(centre: Store) -> None:
-    erased = [replace(TOLD[0], body=None), *TOLD[1:]]
+    erased = [TOLD[0]._replace(body=None), *TOLD[1:]]
     assert centre.write(inbox.append, STREAM, Lane.TICKETS, erased).have == 12
     assert held(centre)[0].body is None
 
@@ -151,3 +150,19 @@ def test_a_clock_that_runs_far_ahead_is_kept_and_flagged_and_not_followed(tmp_pa
     assert centre.write(lambda tx: tx.hlc) >> COUNTER_BITS == clock.wall()
     village.close()
     centre.close()
+
+
+def test_what_is_proved_is_kept_from_where_it_continues_and_nowhere_else(centre: Store) -> None:
+    """Its chain is not worked out again, but that it belongs here is."""
+    proved = Proved(TOLD)
+    assert centre.write(inbox.append, STREAM, Lane.TICKETS, proved.part(0, 5)).have == 5
+    with pytest.raises(inbox.NotContiguous):
+        centre.write(inbox.append, STREAM, Lane.TICKETS, proved.part(6))
+    for stream, lane in ((STREAM, Lane.STATE), (StreamId(4, STREAM.epoch), Lane.TICKETS)):
+        with pytest.raises(inbox.ChainBroken):
+            centre.write(inbox.append, stream, lane, proved)
+    forked = Proved((TOLD[5]._replace(hlc=TOLD[5].hlc + 1), *TOLD[6:]))
+    with pytest.raises(inbox.ChainBroken):
+        centre.write(inbox.append, STREAM, Lane.TICKETS, forked)
+    assert centre.write(inbox.append, STREAM, Lane.TICKETS, proved).have == len(TOLD)
+    assert centre.write(inbox.append, STREAM, Lane.TICKETS, proved.part(2, 4)).have == len(TOLD)

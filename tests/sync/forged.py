@@ -1,7 +1,7 @@
 """Batches that no store here has written: any tables, any values, the chain in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from unicodedata import normalize
 
@@ -65,7 +65,7 @@ def batch_of(
             chain=b"",
         )
         chain = link(chain, stream, lane, bare)
-        entries.append(replace(bare, chain=chain))
+        entries.append(bare._replace(chain=chain))
     return Batch(stream, lane, after, previous, tuple(entries))
 
 

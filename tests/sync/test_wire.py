@@ -190,7 +190,7 @@ def test_ticket_events_take_a_few_bytes_each() -> None:
 
 def same_but_places(one: Entry) -> Entry:
     """Return the entry without what the chain does not bind; the request's signature does."""
-    return replace(one, seq=0, tx=0)
+    return one._replace(seq=0, tx=0)
 
 
 @MANY
@@ -279,7 +279,7 @@ def test_a_batch_that_leaves_out_its_last_entries_is_one_of_fewer_entries() -> N
 
 
 def _without_place(entry: Entry, other: Entry) -> Entry:
-    return replace(other, lane_seq=entry.lane_seq, seq=entry.seq, tx=entry.tx)
+    return other._replace(lane_seq=entry.lane_seq, seq=entry.seq, tx=entry.tx)
 
 
 def test_reordered_entries_are_refused() -> None:
@@ -291,13 +291,13 @@ def test_reordered_entries_are_refused() -> None:
 
 
 FIELDS: dict[str, Callable[[Entry], Entry]] = {
-    "table": lambda one: replace(one, table="u"),
-    "op": lambda one: replace(one, op=Op.UPDATE, body=encode_changes({0: 1})),
-    "key": lambda one: replace(one, key=RowId(9, 9, 9).blob),
-    "schema": lambda one: replace(one, schema=2),
-    "hlc": lambda one: replace(one, hlc=one.hlc + 1),
-    "body": lambda one: replace(one, body=encode_row([99])),
-    "salt": lambda one: replace(one, salt=b"z" * 16),
+    "table": lambda one: one._replace(table="u"),
+    "op": lambda one: one._replace(op=Op.UPDATE, body=encode_changes({0: 1})),
+    "key": lambda one: one._replace(key=RowId(9, 9, 9).blob),
+    "schema": lambda one: one._replace(schema=2),
+    "hlc": lambda one: one._replace(hlc=one.hlc + 1),
+    "body": lambda one: one._replace(body=encode_row([99])),
+    "salt": lambda one: one._replace(salt=b"z" * 16),
     "chain": lambda one: one,
 }
 
@@ -307,7 +307,7 @@ def test_an_entry_that_is_not_the_logged_one_is_refused(field: str) -> None:
     batch = batch_of([Told("t", Op.INSERT, encode_row([n]), salt=b"s" * 16) for n in range(3)])
     first, middle, last = batch.entries
     changed = FIELDS[field](middle)
-    last = replace(last, chain=bytes(16)) if field == "chain" else last
+    last = last._replace(chain=bytes(16)) if field == "chain" else last
     with pytest.raises(BadBatch):
         wire.decode(wire.encode(replace(batch, entries=(first, changed, last))))
 
@@ -321,7 +321,7 @@ def test_a_batch_for_another_place_is_refused(told: dict) -> None:
 
 def test_an_erased_entry_with_another_commitment_is_refused() -> None:
     batch = batch_of([Told("t", Op.INSERT, encode_row([1]), erased=True), *rows("t", [1])])
-    forged = replace(batch.entries[0], commitment=bytes(16))
+    forged = batch.entries[0]._replace(commitment=bytes(16))
     with pytest.raises(BadBatch):
         wire.decode(wire.encode(replace(batch, entries=(forged, batch.entries[1]))))
 

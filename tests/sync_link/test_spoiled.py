@@ -1,7 +1,6 @@
 """Whole batches that are not what they should be, over HTTP: told why, and stored nowhere."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +86,14 @@ def relinked(batch: Batch, previous: bytes, entries: tuple[Entry, ...]) -> Batch
     chain, made = previous, []
     for entry in entries:
         chain = link(chain, batch.stream, batch.lane, entry)
-        made.append(replace(entry, chain=chain))
+        made.append(entry._replace(chain=chain))
     return Batch(batch.stream, batch.lane, batch.after, previous, tuple(made))
 
 
 def rewritten(batch: Batch) -> Batch:
     """Return all of it, with the body of the third entry told in another way."""
     third = batch.entries[2]
-    moved = replace(third, hlc=third.hlc + 1)
+    moved = third._replace(hlc=third.hlc + 1)
     return relinked(batch, GENESIS, (*batch.entries[:2], moved, *batch.entries[3:]))
 
 

@@ -13,9 +13,6 @@ from typing import Any
 from unittest.mock import patch
 
 from appliance.store import down, inbox, log
-from appliance.store.entries import Entry
-from appliance.store.ids import StreamId
-from appliance.store.inbox import Cursor
 from appliance.store.revisions import DownPage, Grants
 from appliance.store.tables import Lane
 from appliance.store.transaction import Transaction
@@ -83,7 +80,7 @@ class IgnoredChain(Mutant):
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
         yield patch.object(intake, "chain_of", lambda _tx, _part, here: here.chain)
-        yield patch.object(inbox, "_checked", _unchecked)
+        yield patch.object(inbox, "_check", _unchecked)
 
 
 class GapAccepted(Mutant):
@@ -97,7 +94,7 @@ class GapAccepted(Mutant):
             return len(fresh)
 
         yield patch.object(intake, "keep", keep)
-        yield patch.object(inbox, "_checked", _unchecked)
+        yield patch.object(inbox, "_check", _unchecked)
 
 
 class SkippedTwice(Mutant):
@@ -112,7 +109,7 @@ class SkippedTwice(Mutant):
             return len(fresh)
 
         yield patch.object(intake, "keep", keep)
-        yield patch.object(inbox, "_checked", _unchecked)
+        yield patch.object(inbox, "_check", _unchecked)
 
 
 class UnsignedAckAccepted(Mutant):
@@ -223,11 +220,5 @@ def _acknowledged(tx: Transaction, draft: Draft, epoch: int) -> None:
     log.acknowledge(tx, draft.stream, draft.lane, have=draft.last, safe=0, centre_epoch=epoch)
 
 
-def _unchecked(
-    stream: StreamId, lane: Lane, _before: Cursor, fresh: list[Entry]
-) -> Iterator[tuple[Any, ...]]:
-    for one in fresh:
-        yield (
-            *stream, int(lane), one.lane_seq, one.seq, one.tx, one.table, int(one.op), one.key,
-            one.schema, one.hlc, one.body, one.salt, one.commitment, one.chain,
-        )  # fmt: skip
+def _unchecked(*_: object) -> None:
+    """Find nothing wrong."""

@@ -180,11 +180,11 @@ class Network:
             return None
         if self.world.chance.random() < 0.6:  # beyond all that the node has said
             after = len(entries) + self.world.chance.randrange(1, 3)
-            later = (replace(one, lane_seq=after + n) for n, one in enumerate(entries, 1))
+            later = (one._replace(lane_seq=after + n) for n, one in enumerate(entries, 1))
             return _rechained(wire.Batch(stream, lane, after, entries[-1].chain, tuple(later)))
         if not have:
             return None
-        again = (replace(one, lane_seq=have + place) for place, one in enumerate(entries, 1))
+        again = (one._replace(lane_seq=have + place) for place, one in enumerate(entries, 1))
         return _rechained(wire.Batch(stream, lane, have, bytes(16), tuple(again)))
 
 
@@ -194,5 +194,5 @@ def _rechained(batch: wire.Batch) -> wire.Batch:
     proved = []
     for entry in batch.entries:
         chain = link(chain, batch.stream, batch.lane, entry)
-        proved.append(replace(entry, chain=chain))
+        proved.append(entry._replace(chain=chain))
     return replace(batch, entries=tuple(proved))
