@@ -76,11 +76,7 @@ class Answering(Sending):
             self._revive_bulk()
         if draft is not None and draft.rows:
             self.let_go(draft.stream.epoch, draft.lane)
-        for ack in settlement.forked:
-            self.do(Report(wire, Kind.FORKED, _named(ack)))
-            self.hold(ack.stream.epoch, ack.lane)
-        for ack in settlement.ahead:
-            self.do(Report(wire, Kind.RESTORED, _named(ack)))
+        side = self._tell(side, settlement)
         self.do(Report(wire, Kind.CONTACT))
         if side.slot:
             self._wait(side, side.slot)
@@ -88,6 +84,20 @@ class Answering(Sending):
             self.collect(wire)
         else:
             self.rest(wire)
+
+    def _tell(self, side: Side, settlement: Settlement) -> Side:
+        """Report what was found amiss, and let it hold up nothing else."""
+        wire = side.wire
+        for ack in settlement.forked:
+            self.do(Report(wire, Kind.FORKED, _named(ack)))
+            self.hold(ack.stream.epoch, ack.lane)
+        for ack in settlement.ahead:
+            self.do(Report(wire, Kind.RESTORED, _named(ack)))
+        for why in settlement.unread:
+            self.do(Report(wire, Kind.UNREAD, why))
+        if settlement.unread and not settlement.shown:  # asked at once, they would come again so
+            side = self.change(wire, wanted=False)
+        return side
 
     def _revive_bulk(self) -> None:
         """Let bulk try soon: the centre answers, and may have rows for it."""

@@ -23,6 +23,7 @@ from appliance.store.transaction import Transaction
 from sync import lanes, sides
 from sync.addresses import AddressBook
 from sync.agent import Agent, due
+from sync.ahead import Ahead
 from sync.events import (
     Abort,
     Action,
@@ -83,6 +84,7 @@ class Link:
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._woken = False
         self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
+        self._ahead = {wire: Ahead(store, wire.name.lower()) for wire in Wire}
         desk = Desk(self._collect, self._settle, self._address, self._events.put)
         self._workers = {wire: Worker(wire, _connection(way), desk) for wire in Wire}
         self.traffic = {
@@ -94,6 +96,8 @@ class Link:
     def start(self) -> None:
         """Begin to call the centre, in the background."""
         self._unsubscribe = self._store.subscribe("log", self._wake)
+        for ahead in self._ahead.values():
+            ahead.start()
         for worker in self._workers.values():
             worker.start()
         self._thread.start()
@@ -125,6 +129,8 @@ class Link:
         for worker in self._workers.values():
             if not worker.stop(seconds):
                 LOG.warning("a request is still looking for the centre's name; it is left behind")
+        for ahead in self._ahead.values():
+            ahead.stop(seconds)
 
     # --- the agent's thread ----------------------------------------------------------------------
 
@@ -183,9 +189,15 @@ class Link:
             return self._asked[wire]
 
     def _collect(self, plan: Plan) -> Draft:
+        ahead = self._ahead[plan.wire]
+        ready = ahead.take()
         with self._store.read() as reader:
-            found = lanes.collect(reader, plan, version=self._version, clock=self._store.clock)
-        return lanes.pack(found)
+            found = lanes.collect(
+                reader, plan, version=self._version, clock=self._store.clock, ready=ready
+            )
+        draft = lanes.pack(found)
+        ahead.after(found)
+        return draft
 
     def _settle(self, wire: Wire, answer: Answer) -> Settlement:
         facts = self.ledger.contact(self._asked[wire])
@@ -221,8 +233,9 @@ LEVELS: Final = {
     Kind.FORKED: logging.ERROR,
     Kind.RESTORED: logging.WARNING,
     Kind.REFUSED: logging.WARNING,
+    Kind.UNREAD: logging.WARNING,
 }
-TELLING: Final = frozenset({Kind.FORKED, Kind.RESTORED, Kind.REFUSED, Kind.WEDGED})
+TELLING: Final = frozenset({Kind.FORKED, Kind.RESTORED, Kind.REFUSED, Kind.UNREAD, Kind.WEDGED})
 """What a person should read on the page although the centre answers."""
 
 

@@ -120,6 +120,7 @@ class Kind(StrEnum):
     RESTORED = "restored"  # the centre knows more of our stream than we do
     FORKED = "forked"  # the centre's chain is not ours
     REFUSED = "refused"  # the centre took nothing and said why
+    UNREAD = "unread"  # rows of the centre came in a form that this version cannot read
     WEDGED = "wedged"  # rows wait, nothing moves: the connection was dropped
 
 

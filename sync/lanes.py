@@ -4,7 +4,7 @@ Promise: a cursor moves by a signed answer alone, never by sending. What the cen
 compared with our own chain before it counts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -60,6 +60,28 @@ class Found:
     cursors: tuple[DownCursor, ...]
     order: int
     status: NodeStatus
+    batch: bytes = field(default=b"", repr=False)  # the entries packed, if that is done already
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A batch that was packed ahead, in the hope that it is what the next request carries."""
+
+    stream: StreamId
+    lane: Lane
+    after: int
+    entries: tuple[Entry, ...]
+    batch: bytes = field(repr=False)
+    head: int  # the last number of the log when it was read
+
+    def fits(self, reader: Reader, plan: Plan, place: tuple[StreamId, Lane], after: int) -> bool:
+        """Tell whether it is what would be gathered now, or near enough in size."""
+        if (self.stream, self.lane, self.after) != (*place, after):
+            return False
+        whole = after + len(self.entries) == log.last(reader, *place)
+        size = _weight(self.entries)
+        near = size <= plan.most_bytes * 5 // 4 and (whole or size * 2 >= plan.most_bytes)
+        return near and not log.erased_since(reader, self.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +130,13 @@ class Settlement:
 
     ahead: tuple[Ack, ...] = ()  # the centre knows more of a closed stream: we were restored
     forked: tuple[Ack, ...] = ()  # its chain is not ours: nothing of that ack was believed
+    unread: tuple[str, ...] = ()  # why pages of rows of the centre could not be read
+    shown: int = 0  # pages that could be
 
 
-def collect(reader: Reader, plan: Plan, *, version: str, clock: Clock) -> Found:
+def collect(
+    reader: Reader, plan: Plan, *, version: str, clock: Clock, ready: Ready | None = None
+) -> Found:
     """Return what the plan's next request says, as one moment shows it.
 
     Questions come alone: the rows of a later start must not overtake those of an earlier one that
@@ -120,10 +146,13 @@ def collect(reader: Reader, plan: Plan, *, version: str, clock: Clock) -> Found:
     mine = [(one, its) for one, its in unsure if its in LANES[plan.wire]]
     asked = [(one, its) for one, its in mine if (one.epoch, its) not in plan.skip]
     place = next(_pending(reader, plan), None)
-    after, entries = 0, list[Entry]()
+    after, entries, batch = 0, tuple[Entry, ...](), b""
     if place is not None and plan.centre_epoch and not asked:
         after = log.cursor(reader, *place).have
-        entries = log.entries(reader, *place, after, plan.most_bytes)
+        if ready is not None and ready.fits(reader, plan, place, after):
+            entries, batch = ready.entries, ready.batch
+        else:
+            entries = _entries(reader, *place, after, plan.most_bytes)
     stream, lane = place or (_present(reader), plan.lanes[0])
     return Found(
         plan=plan,
@@ -131,19 +160,31 @@ def collect(reader: Reader, plan: Plan, *, version: str, clock: Clock) -> Found:
         lane=lane,
         after=after,
         previous=log.chain_at(reader, stream, lane, after) if entries else GENESIS,
-        entries=tuple(entries[: wire.MOST_ENTRIES]),
+        entries=entries,
         waits=place is not None,
         questions=tuple(Question(one.epoch, its) for one, its in asked[:MOST_ASKED]),
         cursors=tuple(_cursors(reader, plan)) if plan.centre_epoch else (),
         order=down.granted(reader).order,
         status=_status(reader, len(entries), version, clock),
+        batch=batch,
     )
+
+
+def following(reader: Reader, found: Found) -> Ready | None:
+    """Return the batch after the one that was found, packed; None if there is nothing after it."""
+    stream, lane, after = found.stream, found.lane, found.after + len(found.entries)
+    entries = _entries(reader, stream, lane, after, found.plan.most_bytes)
+    if not entries:
+        return None
+    previous = log.chain_at(reader, stream, lane, after)
+    batch = wire.encode(wire.Batch(stream, lane, after, previous, entries))
+    return Ready(stream, lane, after, entries, batch, log.head(reader))
 
 
 def pack(found: Found) -> Draft:
     """Return the request that carries what was found; no store is needed for that."""
-    batch = b""
-    if found.entries:
+    batch = found.batch
+    if found.entries and not batch:
         entries = wire.Batch(found.stream, found.lane, found.after, found.previous, found.entries)
         batch = wire.encode(entries)
     request = Request(batch, found.cursors, found.status, found.questions, found.order)
@@ -153,7 +194,7 @@ def pack(found: Found) -> Draft:
         after=found.after,
         last=found.after + len(found.entries),
         body=request.body(),
-        weight=sum(log.OVERHEAD + len(entry.body or b"") for entry in found.entries),
+        weight=_weight(found.entries),
         asks=bool(found.questions),
         waits=found.waits,
     )
@@ -162,7 +203,8 @@ def pack(found: Found) -> Draft:
 def settle(tx: Transaction, answer: Answer) -> Settlement:
     """Do what a signed reply asks for: move cursors, hold what is granted, keep rows.
 
-    Promise: a cursor never moves to a place where the centre's chain is not ours.
+    Promise: a cursor never moves to a place where the centre's chain is not ours. A page that this
+    version cannot read takes nothing else along: it is told, and asked for again.
     """
     ahead, forked = list[Ack](), list[Ack]()
     for ack in answer.acks:
@@ -185,9 +227,22 @@ def settle(tx: Transaction, answer: Answer) -> Settlement:
         )
     if answer.grants is not None:
         down.obey(tx, answer.grants)
-    for page in answer.pages:
-        down.apply(tx, *pages.read(page))
-    return Settlement(tuple(ahead), tuple(forked))
+    unread = _take_pages(tx, answer.pages)
+    shown = len(answer.pages) - len(unread)
+    return Settlement(tuple(ahead), tuple(forked), tuple(unread), shown)
+
+
+def _take_pages(tx: Transaction, given: Sequence[bytes]) -> list[str]:
+    """Keep the rows of each page that can be read; return why the others cannot."""
+    unread = []
+    for page in given:
+        try:
+            told = pages.read(page)
+        except pages.BadPage as error:
+            unread.append(error.cause)
+        else:
+            down.apply(tx, *told)
+    return unread
 
 
 def _pending(reader: Reader, plan: Plan) -> Iterator[tuple[StreamId, Lane]]:
@@ -196,6 +251,16 @@ def _pending(reader: Reader, plan: Plan) -> Iterator[tuple[StreamId, Lane]]:
         for stream in log.pending_streams(reader, lane):
             if (stream.epoch, lane) not in plan.skip:
                 yield stream, lane
+
+
+def _entries(
+    reader: Reader, stream: StreamId, lane: Lane, after: int, most_bytes: int
+) -> tuple[Entry, ...]:
+    return tuple(log.entries(reader, stream, lane, after, most_bytes)[: wire.MOST_ENTRIES])
+
+
+def _weight(entries: Sequence[Entry]) -> int:
+    return sum(log.OVERHEAD + len(entry.body or b"") for entry in entries)
 
 
 def _present(reader: Reader) -> StreamId:

@@ -25,6 +25,7 @@ WARNINGS: Final[Mapping[str, Lazy]] = {
     Kind.REFUSED: lazy("Центр відмовився прийняти записи"),
     Kind.FORKED: lazy("Записи центру й вузла розійшлися: покличте техніка"),
     Kind.RESTORED: lazy("Вузол відновлено з копії: у центрі записів більше, ніж тут"),
+    Kind.UNREAD: lazy("Записи центру прийшли в невідомому вигляді: оновіть програму"),
     Kind.WEDGED: lazy("Передавання стояло: з’єднання відкрито наново"),
 }
 ACTIONS: Final[Mapping[str, Lazy]] = {"sync.call": lazy("Покликали центр")}

@@ -495,3 +495,16 @@ def test_a_lost_batch_halves_the_next_one_down_to_the_floor() -> None:
         bench.now = bench.state.urgent.until
     assert rooms[0] > rooms[-1]
     assert rooms[-1] == rooms[-2] == FLOOR
+
+
+def test_rows_that_cannot_be_read_are_told_and_not_asked_for_without_a_pause() -> None:
+    """An unreadable page comes again with each reply: once that went on for ever."""
+    bench = Bench()
+    bench.tick()
+    bench.collected(NOTHING)
+    bench.answered(took(0, pages=(b"?",), waiting=(Lane.STATE, Lane.TICKETS)))
+    actions = bench.settled(Settlement(unread=("a page is malformed",)))
+    assert Kind.UNREAD in kinds(actions)
+    assert not [action for action in actions if isinstance(action, Collect)
+                and action.wire is Wire.URGENT]  # fmt: skip
+    assert bench.state.urgent.until > bench.now + 60

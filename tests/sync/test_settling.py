@@ -10,6 +10,7 @@ from appliance.store import down, grants, log
 from appliance.store.clock import FixedClock
 from appliance.store.database import Store
 from appliance.store.entries import GENESIS
+from appliance.store.failures import DiskFull
 from appliance.store.ids import StreamId
 from appliance.store.revisions import NEVER, Grants
 from appliance.store.tables import Lane
@@ -49,10 +50,12 @@ def starts(store: Store) -> list[StreamId]:
         return log.pending_streams(reader, Lane.TICKETS)
 
 
-def found(store: Store, which: Wire = Wire.URGENT, **more: object) -> Found:
-    told = Plan(which, LANES[which], EPOCH, 1 << 20)
+def found(
+    store: Store, which: Wire = Wire.URGENT, *, ready: lanes.Ready | None = None, **more: object
+) -> Found:
+    told = replace(Plan(which, LANES[which], EPOCH, 1 << 20), **more)  # type: ignore[arg-type]
     with store.read() as reader:
-        return lanes.collect(reader, replace(told, **more), version="1", clock=store.clock)  # type: ignore[arg-type]
+        return lanes.collect(reader, told, version="1", clock=store.clock, ready=ready)
 
 
 def acked(store: Store, stream: StreamId, have: int, *, epoch: int = EPOCH) -> lanes.Settlement:
@@ -213,11 +216,15 @@ def notices(store: Store) -> list[int]:
         return [row["version"] for row in reader.all("SELECT version FROM sim_notice")]
 
 
-def test_an_answer_is_one_transaction(store: Store) -> None:
+def test_an_answer_is_one_transaction(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object) -> None:
+        raise DiskFull
+
+    monkeypatch.setattr(down, "obey", no_room)
     old, _ = starts(store)
     ack = Ack(old, Lane.TICKETS, 2, 0, log_chain(store, old, 2))
-    with pytest.raises(pages.BadPage):
-        store.write(lanes.settle, Answer(EPOCH, (ack,), pages=(b"no page",)))
+    with pytest.raises(DiskFull):
+        store.write(lanes.settle, Answer(EPOCH, (ack,), grants=Grants(9, ("x",))))
     assert have(store, old) == 0
 
 
@@ -240,3 +247,41 @@ def test_a_confirmed_order_is_noted_once(tmp_path: Path) -> None:
     with centre.read() as reader:
         assert grants.unconfirmed(reader) == []
     centre.close()
+
+
+def test_a_page_that_cannot_be_read_takes_no_ack_along(store: Store) -> None:
+    """A newer centre's page once undid the acks of its reply, and the rows were sent for ever."""
+    old, _ = starts(store)
+    ack = Ack(old, Lane.TICKETS, 6, 0, log_chain(store, old, 6))
+    newer = bytes((0x2F,)) + b"of a later version"
+    settled = store.write(lanes.settle, Answer(EPOCH, (ack,), (newer,)))
+    assert have(store, old) == 6
+    assert settled.unread
+    assert not settled.shown
+
+
+def following(store: Store, what: Found) -> lanes.Ready | None:
+    with store.read() as reader:
+        return lanes.following(reader, what)
+
+
+def test_what_is_made_ready_is_what_would_be_gathered(store: Store) -> None:
+    old, _ = starts(store)
+    first = found(store, most_bytes=150)
+    ready = following(store, first)
+    assert ready is not None
+    acked(store, old, first.after + len(first.entries))
+    plain, quick = found(store, most_bytes=150), found(store, most_bytes=150, ready=ready)
+    assert quick.batch
+    assert replace(quick, batch=b"") == plain
+    assert lanes.pack(quick) == lanes.pack(plain)
+
+
+def test_what_is_made_ready_is_forgotten_if_it_does_not_follow(store: Store) -> None:
+    first = found(store, most_bytes=150)
+    ready = following(store, first)
+    assert not found(store, most_bytes=150, ready=ready).batch  # nothing was acknowledged since
+    acked(store, starts(store)[0], first.after + len(first.entries))
+    assert not found(store, most_bytes=1 << 20, ready=ready).batch  # it would fill no request now
+    last = found(store)
+    assert following(store, last) is None
