@@ -24,7 +24,7 @@ from sync import wire
 
 KILOBITS: Final = 64
 ROWS: Final = 50_000
-CENTRE, FAR = "127.0.0.31", "127.0.0.33"
+CENTRE, FAR = "127.0.0.31", "127.0.0.32"
 HUB, OFFICE = 8083, 8080
 READ: Final = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
 
@@ -38,7 +38,7 @@ def measure() -> Iterator[Figure]:
             centre = _up(home, "centre", [])
             _answers(f"http://{CENTRE}:{OFFICE}/healthz")
             near = link.inside("env", f"VUZOL_LINK_CENTRE={link.address}")
-            village = _up(home, "kamianka", near)
+            village = _up(home, "verboliz", near)
             try:
                 yield from _drained(link)
             finally:

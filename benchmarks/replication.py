@@ -36,17 +36,17 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="months-", dir="build") as folder:
         prepare(Path(folder), rows=ROWS)
         with hromada(data=Path(folder)) as appliances:
-            centre, village = appliances[0], appliances[2]
+            centre, village = appliances[0], appliances[1]
             yield from _return(centre, village)
             yield from _one_row(village)
     yield from _idle()
 
 
 def prepare(folder: Path, *, rows: int) -> None:
-    """Make a hromada whose second village has rows that the centre has not heard of."""
+    """Make a hromada whose first village has rows that the centre has not heard of."""
     with hromada(data=folder):
         pass
-    home = next(path.parent for path in folder.glob("*/node.db") if "kamianka" in str(path))
+    home = next(path.parent for path in folder.glob("*/node.db") if "verboliz" in str(path))
     for old in home.glob("node.db*"):
         old.unlink()
     fast = Path("/dev/shm")  # noqa: S108 - filling is no measurement

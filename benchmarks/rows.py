@@ -41,7 +41,7 @@ from appliance.store.tables import Lane
 from appliance.store.transaction import Transaction
 from sync import wire
 
-CENTRE, VILLAGE = 1, 3
+CENTRE, VILLAGE = 1, 2
 ZONE: Final = ZoneInfo("Europe/Kyiv")
 FIRST_DAY: Final = datetime(2026, 3, 2, 8, 0, tzinfo=ZONE)
 TABLES: Final = (*people.TABLES, *queue.TABLES)
