@@ -106,9 +106,9 @@ class Committer:
     def _together(self, waiting: Iterator[Job], taken: list[Job]) -> None:
         """Run the job that is taken and those that wait, while there is time; then commit."""
         clock = self._owned.clock
-        now, quality = clock.wall(), clock.quality()
         until = time.monotonic() + LONGEST
         try:
+            now, quality = clock.wall(), clock.quality()
             heads = self._step(taken[0], self._heads, now, quality)
             while len(taken) < LARGEST and time.monotonic() < until:
                 job = next(waiting, None)

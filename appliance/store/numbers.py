@@ -91,6 +91,11 @@ class HighWater:
         """Tell whether the marks are not where they were wanted."""
         return self.path != self._paths[0]
 
+    @property
+    def owes(self) -> bool:
+        """Tell whether there are marks that no folder took, the last time that it was tried."""
+        return self._descriptor < 0
+
     def open(self, marks: Mapping[str, int]) -> None:
         """Begin a new file with these marks; raise `NumberNotKept` if no folder takes it."""
         self.marks = dict(marks)
@@ -100,7 +105,7 @@ class HighWater:
         """Write marks and sync them; raise `NumberNotKept` if no folder takes them."""
         self.marks.update(marks)
         text = b"".join(_line(series, number) for series, number in marks.items())
-        if self._end + len(text) > self._size:
+        if self.owes or self._end + len(text) > self._size:
             self._anywhere(self._paths)
             return
         try:

@@ -93,20 +93,35 @@ class Pool:
         if self._closed:
             raise StoreClosed
         try:
-            connection = self._free.pop()
-        except IndexError:
-            connection = self._open()
-        connection.execute("BEGIN")
+            connection = self._begun()
+        except sqlite3.Error as error:
+            raise translated(error) from error
         return connection
 
     def give_back(self, connection: sqlite3.Connection) -> None:
-        """End the read transaction."""
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        """End the read transaction; a connection that cannot end it is not used again."""
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            connection.close()
+            return
         if self._closed or len(self._free) >= POOLED:
             connection.close()
         else:
             self._free.append(connection)
+
+    def _begun(self) -> sqlite3.Connection:
+        try:
+            connection = self._free.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            connection.execute("BEGIN")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
 
     def close(self) -> None:
         """Close what is free now, and the rest as it comes back."""

@@ -79,7 +79,7 @@ class Finisher:
         for job in jobs:
             marks.update(job.numbers)  # a later job has the greater number
             topics |= job.topics
-        if marks:
+        if marks or self._high_water.owes:
             self._keep(marks, jobs)
         for job in jobs:
             job.done.release()
@@ -87,6 +87,7 @@ class Finisher:
             self._subscribers.wake(topics)
 
     def _keep(self, marks: dict[str, int], jobs: Sequence[Job]) -> None:
+        """Sync the marks, and those that an earlier group still owes."""
         try:
             self._high_water.keep(marks)
         except NumberNotKept as error:

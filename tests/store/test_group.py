@@ -67,6 +67,18 @@ def large(tx: Transaction) -> None:
     tx.add(NOTE, {"words": "х" * 40_000})
 
 
+def test_a_clock_that_fails_leaves_no_transaction_behind(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = store._committer._owned.clock
+    monkeypatch.setattr(type(clock), "wall", lambda _: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        store.write(take)
+    monkeypatch.undo()
+    store.write(take)
+    assert value(store, "SELECT count(*) FROM ticket") == 1
+
+
 def test_many_verbs_share_one_commit(store: Store) -> None:
     before = store.commits
     jobs = together(store, *[take] * 10)

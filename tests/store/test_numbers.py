@@ -163,6 +163,19 @@ def test_a_number_that_no_medium_takes_is_not_shown(
     assert marks(store.path.with_name(NAME)) == {"А": 3}
 
 
+def test_a_mark_that_is_owed_is_kept_with_the_next_write_of_any_kind(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repeated request gets the number that was refused: its mark must not wait for another."""
+    number(store)
+    monkeypatch.setattr(os, "pwrite", _broken)
+    with pytest.raises(NumberNotKept):
+        number(store)
+    assert marks(store.path.with_name(NAME)) == {"А": 1}
+    store.write(lambda _: None)
+    assert marks(store.path.with_name(NAME)) == {"А": 2}
+
+
 def _broken(*_: object) -> int:
     raise OSError(5, "Input/output error")
 

@@ -1,10 +1,12 @@
 """A reader sees one moment and can't write."""
 
+import sqlite3
 import threading
 
 import pytest
 
 from appliance.store.database import Store
+from appliance.store.failures import DiskBroken
 from appliance.store.ids import RowId
 from appliance.store.reader import POOLED
 from tests.store.sample import State, take, value
@@ -42,6 +44,27 @@ def test_a_request_that_fails_gives_its_connection_back(store: Store) -> None:
         with pytest.raises(Exception, match="no such table"), store.read() as reader:
             reader.all("SELECT * FROM nobody")
     assert len(store._pool._free) == 1
+
+
+def test_a_file_that_cannot_be_opened_is_told_as_an_error_of_the_disk(store: Store) -> None:
+    def refused() -> sqlite3.Connection:
+        return sqlite3.connect("file:/nowhere/at/all?mode=ro", uri=True)
+
+    store._pool._open = refused
+    with pytest.raises(DiskBroken), store.read():
+        raise AssertionError("nobody reads")
+
+
+def test_a_connection_that_fails_to_begin_is_not_used_again(store: Store) -> None:
+    with store.read():
+        pass
+    [kept] = store._pool._free
+    kept.execute("BEGIN")  # a second one fails
+    with pytest.raises(sqlite3.OperationalError), store.read():
+        raise AssertionError("nobody reads")
+    assert store._pool._free == []
+    with store.read() as reader:
+        assert reader.value("SELECT 1") == 1
 
 
 def test_a_crowd_is_served_and_leaves_few_connections_open(store: Store) -> None:
