@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.hromada import Hromada, Node, eventually, hromada, unsent
+from tests.faults.wire import BadWire, Harm
 
 pytestmark = pytest.mark.fault
 
@@ -33,24 +34,54 @@ def call(*villages: Node) -> None:
         village.ask("POST", "office", "/sync/now")
 
 
+ENTRIES = "SELECT coalesce(sum(last), 0) FROM (SELECT max(lane_seq) AS last FROM {} GROUP BY {})"
+BACKLOG = 1200
+SPEED = 20_000
+"""Bytes a second: a batch of a hundred takes 0.2 s, so the kills fall into one or the other."""
+
+
+def had(centre: Node, village: Node) -> int:
+    """Return how many of the village's entries the centre has committed."""
+    inbox = f"_inbox WHERE node = {village.place.number}"
+    return int(centre.rows(ENTRIES.format(inbox, "epoch, lane"))[0][0])
+
+
+def logged(village: Node) -> int:
+    return int(village.rows(ENTRIES.format("_log", "epoch, lane"))[0][0])
+
+
+def killed_in_the_backlog(centre: Node, village: Node, pause: float) -> tuple[int, int, int]:
+    """Kill the centre when some of the backlog has come; return what it had before and after."""
+    before, all_of_it = had(centre, village), logged(village)
+    village.link(up=True)
+    eventually(lambda: had(centre, village) > before, 30, village.last_words())
+    time.sleep(pause)
+    centre.kill()
+    return before, had(centre, village), all_of_it
+
+
 def test_kill_of_the_centre_in_mid_batch_loses_and_doubles_nothing(town: Hromada) -> None:
-    village = town.villages[0]
-    town.centre.start()
+    centre, village = town.centre, town.villages[0]
+    wire = BadWire(centre.place.urls["hub"], seed=1, harms=[Harm.NONE], speed=SPEED)
+    village.environ["VUZOL_LINK_CENTRE"] = wire.url
+    centre.start()
     village.start()
     village.take()
     town.drain()
     village.link(up=False)
-    fill(village, 150)
-    for pause in (0.05, 0.15, 0.3):
-        village.link(up=True)
-        time.sleep(pause)
-        town.centre.kill()
+    fill(village, BACKLOG)
+    for pause in (0.0, 0.1, 0.2):
+        before, have, every = killed_in_the_backlog(centre, village, pause)
+        assert 0 < before < have < every, "the kill was meant to fall into the backlog"
         village.link(up=False)
-        town.centre.start()
+        centre.start()
+        assert had(centre, village) >= have, "what it had committed is there after the kill"
         fill(village, 20)
     village.link(up=True)
     town.drain()
-    assert town.check() == 211
+    wire.close()
+    assert town.check() == 1 + BACKLOG + 3 * 20
+    assert had(centre, village) == logged(village)
 
 
 def test_centre_put_back_from_a_copy_taken_before_the_acks_gets_all_of_it_again(

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Final
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from tests.sync_link.lines import request_on
 
 SECONDS: Final = 20
+PIECES: Final = 20
 
 
 class Harm(Enum):
@@ -39,12 +40,18 @@ ALL: Final = tuple(Harm)
 
 
 class BadWire:
-    """The proxy. `url` is what the node is told; `harms` is drawn from for each request."""
+    """The proxy. `url` is what the node is told; `harms` is drawn from for each request.
 
-    def __init__(self, centre: str, *, seed: int, harms: Sequence[Harm] = ALL) -> None:
+    With `speed`, so many bytes a second go through to the centre, in twenty pieces.
+    """
+
+    def __init__(
+        self, centre: str, *, seed: int, harms: Sequence[Harm] = ALL, speed: int = 0
+    ) -> None:
         parts = urlsplit(centre)
         self._target = (parts.hostname or "", parts.port or 0)
         self._harms = list(harms)
+        self._piece = speed // PIECES
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
         self._live: set[socket.socket] = set()
@@ -144,10 +151,19 @@ class BadWire:
         """Give bytes to the centre on a connection of their own; return its whole answer."""
         try:
             with socket.create_connection(self._target, timeout=SECONDS) as centre:
-                centre.sendall(request)
+                with suppress(OSError):  # it may answer before it has heard all
+                    for piece in self._pieces(request):
+                        centre.sendall(piece)
                 return request_on(centre) if wait else b""
         except OSError:
             return b""
+
+    def _pieces(self, request: bytes) -> Iterator[bytes]:
+        step = self._piece or len(request)
+        for at in range(0, len(request), step):
+            yield request[at : at + step]
+            if self._piece:
+                time.sleep(1 / PIECES)
 
 
 def _spoiled(whole: bytes, at: float) -> bytes:
