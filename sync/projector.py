@@ -18,13 +18,13 @@ from appliance.store.transaction import Transaction
 
 LOG: Final = logging.getLogger(__name__)
 FIRST_PAUSE: Final = 0.5
-SHORTEST_STEP: Final = 0.005
-LONGEST_STEP: Final = 0.015
-"""Seconds that a step may keep the writer: about as long as a commit takes on this disk, so that a
-visitor who comes meanwhile waits as for one commit more."""
+SHORTEST_STEP: Final = 0.01
+LONGEST_STEP: Final = 0.025
+"""Seconds that a step may keep the writer: about as long as two commits take on this disk, so that
+a visitor who comes meanwhile waits as for two more, and the disk takes a third of the time."""
 
-FEWEST: Final = 20
-MOST: Final = 300
+FEWEST: Final = 50
+MOST: Final = 600
 LONGEST_PAUSE: Final = 30.0
 
 
@@ -34,7 +34,7 @@ def next_size(most: int, *, looked: int, taken: float, commit: float) -> int:
     `taken` is how long the last step ran for the `looked` entries, `commit` how long it then took
     to become durable.
     """
-    wanted = min(LONGEST_STEP, max(SHORTEST_STEP, commit))
+    wanted = min(LONGEST_STEP, max(SHORTEST_STEP, 2 * commit))
     fits = round(looked * wanted / max(taken, 1e-6))
     return max(FEWEST, min(MOST, fits, 2 * most))
 

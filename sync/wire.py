@@ -35,7 +35,7 @@ MOST_GROUPS: Final = 256
 MOST_SHAPES: Final = 64
 """With more kinds than this in one batch, the bodies of further ones are not taken apart."""
 
-BREATH: Final = 100
+BREATH: Final = 200
 """Entries after which reading lets others go before it."""
 
 LEVEL: Final = 12

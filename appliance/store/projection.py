@@ -5,7 +5,7 @@ that key queue behind it; everything else goes on, so no entry ever stops a stre
 run again after a crash starts from its own cursor, which moved in the same transaction as the rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -17,6 +17,7 @@ from appliance.store.ids import StreamId
 from appliance.store.inbox import Received
 from appliance.store.quarantine import PATIENT, Hold, Quarantined, Reason
 from appliance.store.reader import Reader
+from appliance.store.tables import Value
 from appliance.store.transaction import Transaction
 
 STEP: Final = 300
@@ -26,7 +27,7 @@ NEXT: Final = """SELECT * FROM _inbox_cursor WHERE projected < have
   ORDER BY lane, arrived LIMIT 1"""
 PART: Final = f"""SELECT {inbox.COLUMNS} FROM _inbox
   WHERE node = :node AND epoch = :epoch AND lane = :lane AND lane_seq > :after
-    AND lane_seq <= :upto AND (:tx IS NULL OR tx = :tx)
+    AND lane_seq <= :upto
   ORDER BY lane_seq LIMIT :most"""
 MOVE: Final = """UPDATE _inbox_cursor SET projected = ?
   WHERE node = ? AND epoch = ? AND lane = ?"""
@@ -75,6 +76,8 @@ def step(tx: Transaction, limit: int = STEP) -> int:
         part = _part(tx, lane, limit - looked)
         work.take(lane, part)
         looked += len(part)
+        if part[-1].lane_seq < lane.have:  # what is left of the limit holds no whole transaction
+            break
     for room in work.rooms:
         tx.announce(room)
     return looked
@@ -83,14 +86,21 @@ def step(tx: Transaction, limit: int = STEP) -> int:
 def _part(tx: Transaction, lane: Received, most: int) -> list[Entry]:
     """Return whole transactions of the sender, at least one; about `most` entries."""
     place = {**inbox.place(lane.stream, lane.lane), "after": lane.projected, "upto": lane.have}
-    found = [inbox.entry_of(row) for row in tx.all(PART, **place, tx=None, most=most + 1)]
+    found = _next(tx, place, most)
     if len(found) <= most:
         return found
-    last = found[-1].tx
-    whole = [entry for entry in found if entry.tx != last]
-    if whole:
-        return whole
-    return [inbox.entry_of(row) for row in tx.all(PART, **place, tx=last, most=-1)]
+    whole = [entry for entry in found if entry.tx != found[-1].tx]
+    while not whole:  # one transaction is larger than that
+        most *= 4
+        found = _next(tx, place, most)
+        ends = len(found) <= most or found[-1].tx != found[0].tx
+        whole = [entry for entry in found if entry.tx == found[0].tx] if ends else []
+    return whole
+
+
+def _next(tx: Transaction, place: Mapping[str, Value], most: int) -> list[Entry]:
+    """Return so many entries and one more, by which to see whether the last one ends anything."""
+    return [inbox.entry_of(row) for row in tx.all(PART, **place, most=most + 1)]
 
 
 Told = tuple[ForeignTable, Content] | Hold
