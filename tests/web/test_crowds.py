@@ -12,7 +12,8 @@ from subprocess import Popen
 
 import pytest
 
-from tests.web import crowd, sockets, trial_node
+from tests.faults.hromada import hromada
+from tests.web import crowd, real_crowd, sockets, trial_node
 
 pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("crowds")]
 
@@ -57,6 +58,26 @@ def test_a_crowd_elsewhere_leaves_the_kiosk_within_twice_its_quiet_time(
         with gather[who]():
             crowded.append(kiosk_p99(ports))
     assert statistics.median(crowded) <= 2 * statistics.median(quiet) + NOISE_MS
+
+
+@pytest.mark.soak
+def test_a_crowd_of_all_kinds_at_a_real_node_doubles_nothing_for_the_kiosk(tmp_path: Path) -> None:
+    """256 slow requests and 100 listeners at a centre, and no allowance for noise."""
+    quiet: list[float] = []
+    crowded: list[float] = []
+    with hromada(tmp_path) as town:
+        town.centre.start()
+        host, url = town.centre.place.address, town.centre.place.urls
+        kiosk, guest, hub = (int(url[on].rpartition(":")[2]) for on in ("kiosk", "guest", "hub"))
+        crowd.latencies(kiosk, host=host)
+        for _ in range(5):  # side by side, so that what else the machine does hits both
+            quiet += crowd.latencies(kiosk, host=host)
+            with real_crowd.crowd(host, guest, hub, kiosk + sockets.OFFSET) as there:
+                crowded += crowd.latencies(kiosk, host=host)
+            assert (there["heads"], there["bodies"], there["listeners"]) == (128, 128, 100)
+    assert len(quiet) == len(crowded) >= 5 * 400
+    before, during = (crowd.quantile(sorted(taken), 0.99) for taken in (quiet, crowded))
+    assert during <= 2 * before, f"p99 {before:.1f} ms before, {during:.1f} ms in the crowd"
 
 
 def test_a_hundred_listeners_cost_little_and_hear_soon(
