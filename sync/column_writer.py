@@ -71,11 +71,12 @@ def _integers(
         Coding.PLAIN: values,
         Coding.STEPS: integers.steps(values),
     }
-    packed = {coding: integers.pack(integers.fold(run)) for coding, run in candidates.items()}
-    best = min(packed, key=lambda coding: len(packed[coding]))
-    if len(packed[best]) > len(values) and _pays(distinct, values):
+    folded = {coding: integers.fold(run) for coding, run in candidates.items()}
+    sizes = {coding: integers.packed_size(run) for coding, run in folded.items()}
+    best = min(sizes, key=sizes.__getitem__)
+    if sizes[best] > len(values) and _pays(distinct, values):
         return _choices(values, distinct, out)
-    out.add(packed[best])
+    out.add(integers.pack(folded[best]))
     return [int(best)]
 
 

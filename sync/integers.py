@@ -13,6 +13,8 @@ CONTINUES: Final = 0x80
 SEVEN: Final = 0x7F
 WIDEST_SHIFT: Final = 63
 LIMIT: Final = 1 << 63
+WIDTHS: Final = tuple(max(1, -(-bits // 7)) for bits in range(2 * WIDEST_SHIFT))
+"""How many bytes a number of so many bits takes."""
 
 
 class Malformed(ValueError):
@@ -36,6 +38,11 @@ def _pack_wide(numbers: Iterable[int]) -> bytes:
             number >>= 7  # noqa: PLW2901 - what is left to write
         out.append(number)
     return bytes(out)
+
+
+def packed_size(numbers: Iterable[int]) -> int:
+    """Return how many bytes `pack` would make of the numbers."""
+    return sum(map(WIDTHS.__getitem__, map(int.bit_length, numbers)))
 
 
 def unpack(data: bytes, count: int) -> list[int]:

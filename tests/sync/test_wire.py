@@ -433,6 +433,7 @@ def test_no_bytes_can_take_more_memory_than_is_allowed(bomb: Callable[[], bytes]
 def test_numbers_fold_and_step_and_come_back(numbers: list[int]) -> None:
     steps = integers.fold(integers.steps(numbers))
     written = integers.pack(steps)
+    assert integers.packed_size(steps) == len(written)
     assert integers.sums(integers.unfold(integers.unpack(written, len(numbers)))) == numbers
 
 
