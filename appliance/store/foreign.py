@@ -34,6 +34,8 @@ class ForeignTable:
         """Prepare the statements; references to tables of other files are not waited for."""
         self.table = table
         self.schema = table.schema
+        self.room = table.room
+        self.written_afar = table.owner in WRITERS
         self.names = tuple(column.name for column in table.columns)
         self._heads = ("id", "own", *self.names)
         self.delete = f"DELETE FROM {table.name} WHERE id = ? AND own IS NULL"
@@ -112,10 +114,10 @@ def _read(op: Op, body: bytes, known: tuple[int, ...]) -> Content:
     return {known[index]: changes[index] for index in changes} if fits else {}
 
 
-def not_its_own(stream: bytes, table: Table, entry: Entry) -> Hold | None:
+def not_its_own(stream: bytes, table: ForeignTable, entry: Entry) -> Hold | None:
     """Return a hold if the node may not make that change; `stream` is how its ids begin."""
-    if table.owner not in WRITERS:
-        return Hold(Reason.NOT_ITS_OWN, f"{table.name} is no table that a node writes")
+    if not table.written_afar:
+        return Hold(Reason.NOT_ITS_OWN, f"{table.table.name} is no table that a node writes")
     key = entry.key
     if entry.op is Op.INSERT and key != stream + entry.seq.to_bytes(6, "big"):
         return Hold(Reason.NOT_ITS_OWN, "the id is not of the entry that gave birth to the row")

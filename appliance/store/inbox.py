@@ -161,7 +161,9 @@ def append(tx: Transaction, stream: StreamId, lane: Lane, entries: Sequence[Entr
     else:
         _check(stream, lane, before, fresh)
     last = fresh[-1]
-    tx.run_many(KEEP, [(*stream, int(lane), *entry) for entry in fresh])
+    place = (*stream, int(lane))
+    rows = [(*place, *entry[:4], int(entry.op), *entry[5:]) for entry in fresh]
+    tx.run_many(KEEP, rows)
     after = Cursor(last.lane_seq, last.chain)
     follows = tx.witness(max(entry.hlc for entry in fresh))
     tx.run(MOVE, (stream.node, stream.epoch, int(lane), *after, int(not follows)))

@@ -13,7 +13,6 @@ from appliance.store import foreign, inbox, quarantine
 from appliance.store.entries import Entry, Op
 from appliance.store.failures import DiskBroken, DiskFull, FileDamaged, StoreBusy
 from appliance.store.foreign import Births, Content, ForeignTable
-from appliance.store.ids import StreamId
 from appliance.store.inbox import Received
 from appliance.store.quarantine import PATIENT, Hold, Quarantined, Reason
 from appliance.store.reader import Reader
@@ -113,7 +112,6 @@ class _Work:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
         self._tables: dict[str, ForeignTable | None] = {}
-        self._streams: dict[StreamId, bytes] = {}  # what the ids of each begin with
         self._births: dict[str, Births] = {}  # of this part, not written yet
         self._seen: set[bytes] = set()  # rows that are here, so their children need not ask
         self._any_held = tx.value("SELECT 1 FROM _held LIMIT 1") is not None
@@ -123,7 +121,8 @@ class _Work:
         """Apply or hold entries that come for the first time, and move the lane's cursor."""
         try:
             with self._undone_if_it_fails():
-                told = [self._read(lane.stream, entry) for entry in part]
+                begins = foreign.begins(lane.stream)
+                told = [self._read(begins, entry) for entry in part]
                 self._look_for_parents(part, told)
                 for entry, content in zip(part, told, strict=True):
                     self._apply(lane, entry, content)
@@ -151,7 +150,8 @@ class _Work:
         """Apply or hold one entry; if the row or its fold is refused, that is the reason."""
         try:
             with self._undone_if_it_fails():
-                self._apply(lane, entry, self._read(lane.stream, entry), place=place)
+                told = self._read(foreign.begins(lane.stream), entry)
+                self._apply(lane, entry, told, place=place)
                 self._write_births()
         except NOT_THE_ENTRY:
             raise
@@ -173,19 +173,17 @@ class _Work:
             raise
         self._tx.run("RELEASE projection")
 
-    def _read(self, stream: StreamId, entry: Entry) -> Told:
-        """Return what the entry says, or why that cannot be applied; no row is looked at."""
+    def _read(self, begins: bytes, entry: Entry) -> Told:
+        """Return what the entry says, or why that cannot be applied; no row is looked at.
+
+        `begins` is how the ids of its stream begin.
+        """
         table = self._table(entry.table)
         if table is None:
             return Hold(Reason.UNKNOWN_TABLE, f"no table {entry.table} here")
-        why = foreign.not_its_own(self._begins(stream), table.table, entry)
+        why = foreign.not_its_own(begins, table, entry)
         content = why or foreign.content_of(table, entry)
         return content if isinstance(content, Hold) else (table, content)
-
-    def _begins(self, stream: StreamId) -> bytes:
-        if stream not in self._streams:
-            self._streams[stream] = foreign.begins(stream)
-        return self._streams[stream]
 
     def _look_for_parents(self, part: Sequence[Entry], told: Sequence[Told]) -> None:
         """Find the rows that the entries point to, with one question for many of them.
@@ -231,14 +229,17 @@ class _Work:
 
     def _write(self, table: ForeignTable, entry: Entry, content: Content) -> Hold | None:
         if entry.op is Op.INSERT:
-            self._births.setdefault(entry.table, Births(table)).add(entry, content)
+            births = self._births.get(entry.table)
+            if births is None:
+                births = self._births[entry.table] = Births(table)
+                self.rooms.add(table.room)
+            births.add(entry, content)
             self._seen.add(entry.key)
-            self.rooms.add(table.table.room)
             return None
         self._write_births()
         if not foreign.alter(self._tx, table, entry, content):
             return Hold(Reason.WAITING, "for the row itself", parent=entry.key)
-        self.rooms.add(table.table.room)
+        self.rooms.add(table.room)
         return None
 
     def _write_births(self) -> None:
