@@ -23,11 +23,17 @@ REFRESH_SECONDS: Final = 30
 
 @room.get("/")
 def hall() -> str:
-    """Show what the hall display shows, to who opens the appliance without a ticket."""
+    """Show what the hall display shows, to who opens the appliance without a ticket.
+
+    Calls of a past day's tickets are marked as such: their numbers are given out again today.
+    """
     at = here.office().number
     with current().store.read() as reader:
+        labels = queries.day_labels(reader, at)
         values = {
             "calls": queries.last_calls(reader, at),
+            "day": here.day_now(reader),
+            "dates": {number: label for (_, number), label in labels.items()},
             "waiting": queries.count_waiting(reader, at),
             "open_counters": [str(one.n) for one in queries.is_open(queries.counters(reader, at))],
         }
@@ -35,6 +41,7 @@ def hall() -> str:
     return render_template(
         "queue/phone_hall_card.html" if live else "queue/phone_hall.html",
         refresh_seconds=REFRESH_SECONDS,
+        past_day=past_day,
         **values,
     )
 

@@ -7,7 +7,8 @@ from appliance.queue import here, service
 from appliance.queue.model import Event, Purpose
 from appliance.queue.queries import TicketUnknown
 from appliance.queue.service import Wish
-from tests.queue.office import HERE, OKSANA, Office
+from appliance.store.clock import FixedClock
+from tests.queue.office import HERE, OKSANA, Office, moment
 from tests.queue.reading import text
 
 BIDI = "\u202e"
@@ -97,3 +98,21 @@ def test_a_phone_without_a_ticket_sees_what_the_hall_sees(
     assert "Чекають 1 людина" in page
     assert "Працюють вікна 1" in page
     assert "А-001 вікно 1 о 09:00" in page
+
+
+@pytest.mark.parametrize(("language", "told"), [("uk", "взято учора"), ("en", "taken yesterday")])
+def test_in_the_morning_the_hall_page_marks_the_calls_of_yesterday(
+    phone: FlaskClient, office: Office, clock: FixedClock, language: str, told: str
+) -> None:
+    office.open(OKSANA)
+    office.take()
+    office.call()
+    assert told not in text(phone.get(f"/?lang={language}"))
+    clock.set(moment(2026, 11, 18, 8, 0))  # nobody has opened the day yet
+    assert told in text(phone.get(f"/?lang={language}"))
+    today = office.take()
+    assert today.label == "А-001"
+    assert told in text(phone.get(f"/?lang={language}"))
+    office.advance(Event.NO_SHOW)
+    office.call()
+    assert text(phone.get(f"/?lang={language}")).count(told) == 1
