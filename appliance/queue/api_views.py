@@ -94,20 +94,29 @@ def _taken(body: dict[str, Any], device_id: str, *, by: str = "") -> Response:
 @api.get(office, TICKET, gives=answers.TicketTold, refuses=(TicketUnknown,))
 @api.get(guest, TICKET, gives=answers.TicketTold, refuses=(TicketUnknown,))
 def show_ticket(ticket_id: str) -> Mapping[str, Any]:
-    """Tell how a ticket stands: to the kiosk, to staff, and to who holds its token (`?k=`)."""
+    """Tell how a ticket stands: to the kiosk, to staff, and to who holds its token (`?k=`).
+
+    Of another office's ticket the centre has a copy that may be old: staff alone are told of it.
+    """
     asked = RowId.parse(ticket_id)
     with current().store.read() as reader:
         known = _is_known() or here.token_opens(reader, asked, request.args.get("k", ""))
         if not known:
             raise TicketUnknown
         found = queries.ticket(reader, asked)
+        if found.office != here.office().number and not _sees_copies():
+            raise TicketUnknown
         ahead = queries.people_ahead(reader, found)
     return answers.ticket_told(found, people_ahead=ahead)
 
 
 def _is_known() -> bool:
-    if surface() is Surface.KIOSK:
-        return device() is not None
+    return device() is not None if surface() is Surface.KIOSK else _sees_copies()
+
+
+def _sees_copies() -> bool:
+    if surface() is not Surface.OFFICE:
+        return False
     person = staff()
     return person is not None and person.may(Permission.SEE_QUEUE)
 
