@@ -28,7 +28,9 @@ LARGEST: Final = 64
 class Job:
     """One verb on its way through the writer."""
 
-    __slots__ = ("args", "done", "error", "kwargs", "numbers", "result", "topics", "verb")
+    __slots__ = (
+        "args", "done", "error", "kwargs", "numbers", "repeats", "result", "topics", "verb",
+    )  # fmt: skip
 
     def __init__(
         self, verb: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -45,6 +47,7 @@ class Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.numbers: dict[str, int] = {}
+        self.repeats = False
         self.topics: set[str] = set()
 
 
@@ -145,7 +148,7 @@ class Committer:
             connection.execute("RELEASE job")
             return heads
         connection.execute("RELEASE job")
-        job.numbers, job.topics = tx.numbers, tx.topics
+        job.numbers, job.topics, job.repeats = tx.numbers, tx.topics, tx.repeats
         return attempt
 
 

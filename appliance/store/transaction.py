@@ -76,6 +76,7 @@ class Transaction(Reader):
         self._rev = 0
         self.topics: set[str] = set()
         self.numbers: dict[str, int] = {}
+        self.repeats = False
 
     def insert(
         self, table: Table, values: Mapping[str, object], *, scope: str | None = None
@@ -174,6 +175,10 @@ class Transaction(Reader):
         number = int(self.changed(NUMBER, (series,))[0]["last"])
         self.numbers[series] = number
         return number
+
+    def repeat(self) -> None:
+        """Answer what was answered before: while marks of numbers are owed, it waits for them."""
+        self.repeats = True
 
     def announce(self, topic: str) -> None:
         """Wake the subscribers of a topic after the commit."""

@@ -92,7 +92,7 @@ class Finisher:
             self._high_water.keep(marks)
         except NumberNotKept as error:
             for job in jobs:
-                if job.numbers:
+                if job.numbers or job.repeats:
                     job.error = error
 
 

@@ -21,7 +21,6 @@ from appliance.store.clock import ClockQuality
 from appliance.store.tables import Owner, Table, blob, integer, text
 
 if TYPE_CHECKING:
-    from appliance.store.reader import Reader
     from appliance.store.transaction import Transaction
 
 KEPT_MS: Final = 48 * 3600 * 1000
@@ -129,6 +128,7 @@ def once(tx: "Transaction", asked: Asked, answer: Callable[["Transaction"], Repl
     """
     known, oldest = _found(tx, asked)
     if known:
+        tx.repeat()
         return known
     reply = answer(tx)
     if oldest is not None and _is_over(tx, oldest):
@@ -146,14 +146,9 @@ def once(tx: "Transaction", asked: Asked, answer: Callable[["Transaction"], Repl
     return reply
 
 
-def kept(reader: "Reader", asked: Asked) -> Reply | None:
-    """Return the reply that the request got before, if it did; raise `KeyReused` as `once` does."""
-    return _found(reader, asked)[0]
-
-
-def _found(reader: "Reader", asked: Asked) -> tuple[Reply | None, int | None]:
+def _found(tx: "Transaction", asked: Asked) -> tuple[Reply | None, int | None]:
     """Return the kept reply, and when the oldest of all was stored: one question for both."""
-    row = reader.one(
+    row = tx.one(
         """SELECT first.stored_at AS oldest, r.body_hash, r.status, r.reply
            FROM (SELECT stored_at FROM web_reply ORDER BY place LIMIT 1) AS first
            LEFT JOIN web_reply r ON r.asked = :asked""",

@@ -176,6 +176,26 @@ def test_a_mark_that_is_owed_is_kept_with_the_next_write_of_any_kind(
     assert marks(store.path.with_name(NAME)) == {"А": 2}
 
 
+def test_a_repeated_answer_waits_for_the_mark_that_is_owed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(tx: Transaction) -> int:
+        tx.repeat()
+        return 2
+
+    number(store)
+    monkeypatch.setattr(os, "pwrite", _broken)
+    monkeypatch.setattr(HighWater, "_begin", _broken)
+    with pytest.raises(NumberNotKept):
+        number(store)
+    with pytest.raises(NumberNotKept):
+        store.write(again)
+    store.write(lambda _: None)  # what shows no number goes on
+    monkeypatch.undo()
+    assert store.write(again) == 2
+    assert marks(store.path.with_name(NAME)) == {"А": 2}
+
+
 def _broken(*_: object) -> int:
     raise OSError(5, "Input/output error")
 
