@@ -1,19 +1,15 @@
 """Where a page finds its live events: the next port, or the same address behind a proxy."""
 
-import re
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from flask import request
 
-from appliance.web import surfaces
+from appliance.web import hosts, surfaces
 from appliance.web.context import current, surface
 from appliance.web.surfaces import Surface
 
 if TYPE_CHECKING:
     from appliance.config import Config
-
-HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 
 
 def origin_of_events(config: "Config", on: Surface, asked: str) -> str:
@@ -23,18 +19,9 @@ def origin_of_events(config: "Config", on: Surface, asked: str) -> str:
     """
     if surfaces.public_url(config, on):
         return ""
-    host = _hostname(asked) or config.surfaces.address
+    host = hosts.hostname(asked) or config.surfaces.address
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{surfaces.events_port(config, on)}"
-
-
-def _hostname(asked: str) -> str | None:
-    if not HOST.fullmatch(asked):  # what it says goes into a header of the answer
-        return None
-    try:
-        return urlsplit(f"//{asked}").hostname
-    except ValueError:  # half an IPv6 address
-        return None
 
 
 def events_url(topic: str) -> str:

@@ -1,4 +1,4 @@
-"""What a surface refuses before any view runs, and the headers that every answer carries.
+"""What a surface refuses before any view runs, and the headers of every answer to a browser.
 
 - A stranger's page cannot write here: a writing request must come from the surface's own origin,
   and with a session it must carry the session's token (`X-CSRF-Token`, or field `csrf_token`).
@@ -19,7 +19,7 @@ from flask import Flask, Request, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from appliance.errors import VuzolError
-from appliance.web import surfaces
+from appliance.web import hosts
 from appliance.web.context import SURFACE, asked_now, context_of, current, surface
 from appliance.web.events import origin_of_events
 from appliance.web.signed_in import signed_in
@@ -152,7 +152,7 @@ def caller() -> str:
     """
     address = request.remote_addr or "unknown"
     carried = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return carried if is_loopback(address) and _is_number(carried) else address
+    return carried if is_loopback(address) and hosts.is_number(carried) else address
 
 
 def require_this_machine() -> None:
@@ -171,7 +171,8 @@ def check_csrf(expected: str) -> None:
 def install(app: Flask) -> None:
     """Refuse what is refused before anybody is asked to sign in, and dress every answer."""
     app.before_request(_refuse_strange)
-    app.wsgi_app = _dressed(app)  # type: ignore[method-assign, assignment]
+    if FACINGS[app.extensions[SURFACE]].layout:  # nodes are no browsers, and pay for each byte
+        app.wsgi_app = _dressed(app)  # type: ignore[method-assign, assignment]
 
 
 def require_tokens(app: Flask) -> None:
@@ -182,32 +183,12 @@ def require_tokens(app: Flask) -> None:
 def _refuse_strange() -> None:
     asked = asked_now()
     facing = FACINGS[surface()]
-    if facing.named_hosts_only and not _is_ours(_read(f"//{asked.host}").hostname):
+    if not hosts.is_answered(current().config, surface(), asked.host):
         raise StrangeHost
     if asked.content_length is not None and asked.content_length > facing.body_limit:
         raise RequestEntityTooLarge
     if asked.method not in SAFE_METHODS:
         _check_origin(asked)
-
-
-def _is_ours(host: str | None) -> bool:
-    config = current().config
-    if not host or host in {"localhost", config.surfaces.address}:
-        return bool(host)
-    if host.endswith(".local"):  # answered by the local link itself, never by a stranger's DNS
-        return True
-    if host == urlsplit(surfaces.public_url(config, surface())).hostname:
-        return True
-    return _is_number(host)
-
-
-@functools.lru_cache(maxsize=256)  # the same few addresses and names, in every request
-def _is_number(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _read(address: str) -> SplitResult:

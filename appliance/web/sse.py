@@ -10,7 +10,6 @@ the writer waits for its disk the loop goes on telling those who are in.
 """
 
 import asyncio
-import ipaddress
 import logging
 import secrets
 import socket
@@ -19,11 +18,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from appliance.config import Config
-from appliance.web import knocks, surfaces
+from appliance.web import hosts, knocks, surfaces
 from appliance.web.fan_out import FanOut
 from appliance.web.knocks import Refused
 from appliance.web.listener import Listener
@@ -122,6 +120,8 @@ class EventServer:
         if listener in self._asking:
             return  # it has asked, and goes on sending
         knock = knocks.knock(head, surface=self.surface, address=listener.address)
+        if not hosts.is_answered(self._config, self.surface, knock.headers.get("host", "")):
+            raise Refused(421, "this surface does not answer to that name")
         origin = self._checked_origin(knock)
         answering = self._answer(listener, knock, origin)
         self._asking[listener] = self._loop.create_task(answering)
@@ -216,8 +216,8 @@ class EventServer:
         """Return where pages of this surface live, seen from whoever reached us as `host`."""
         public = surfaces.public_url(self._config, self.surface)
         ours = {surfaces.origin(surfaces.base_url(self._config, self.surface))}
-        name = _name(host)
-        if not public and _is_number_or_local(name):
+        name = hosts.hostname(host)
+        if not public and hosts.is_local(name):
             shown = f"[{name}]" if ":" in name else name
             ours.add(f"http://{shown}:{surfaces.port(self._config, self.surface)}")
         return ours
@@ -257,20 +257,3 @@ def _bound(surface: Surface, config: Config) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise PortTaken(surface, host, port, error.strerror or str(error)) from error
-
-
-def _name(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:  # half an IPv6 address
-        return ""
-
-
-def _is_number_or_local(name: str) -> bool:
-    if name == "localhost" or name.endswith(".local"):
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
