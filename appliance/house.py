@@ -121,7 +121,8 @@ class Appliance:
 
     def _truth(self) -> Truth:
         told = self.end.status.truth(staff_list_at=self._staff_list_at())
-        return replace(told, restored=self.restoration.numbers())
+        restored, displaced = self.restoration.numbers(), self.store.marks_displaced
+        return replace(told, restored=restored, marks_displaced=displaced)
 
     def _staff_list_at(self) -> int | None:
         """Return when the centre last confirmed the staff list; None where it is made."""

@@ -70,6 +70,6 @@ def _disk(context: Context) -> dict[str, float | bool]:
 
 
 def _writing(context: Context) -> dict[str, bool]:
-    """Tell that the store takes what is written; raise what refuses it."""
+    """Tell that the store takes what is written, and where; raise what refuses it."""
     context.store.prove_writable()
-    return {"works": True}
+    return {"works": True, "second_medium_works": not context.store.marks_displaced}

@@ -95,6 +95,12 @@ def _as_of(truth: Truth) -> Line:
 def _warnings(truth: Truth) -> Iterator[Line]:
     if truth.restored is not None:
         yield Line("warning", _restored(", ".join(truth.restored)), warns=True)
+    if truth.marks_displaced:
+        yield Line(
+            "warning",
+            _("Другий носій не відповідає: номери лише на\N{NO-BREAK SPACE}картці"),
+            warns=True,
+        )
     if truth.clock is ClockQuality.UNKNOWN:
         yield Line("clock", _("Годинник вузла може помилятися"), warns=True)
     context = current()

@@ -140,6 +140,14 @@ def down(unsent: int, since: int) -> Truth:
             Truth(link="none", clock=GOOD, restored=()),
             ["Це центр громади", "Дані станом на 14:05", "Базу відновлено з копії"],
         ),
+        (
+            Truth(link="none", clock=GOOD, marks_displaced=True),
+            [
+                "Це центр громади",
+                "Дані станом на 14:05",
+                "Другий носій не відповідає: номери лише на картці",
+            ],
+        ),
     ],
 )
 def test_the_office_reads_link_then_unsent_then_as_of(
