@@ -104,6 +104,7 @@ def hromada(
 ) -> Iterator[list[Appliance]]:
     """Start the demonstration in `data` or a new folder; give its appliances, the centre first."""
     with ExitStack() as closing:
+        Path("build").mkdir(exist_ok=True)
         folder = data or Path(
             closing.enter_context(tempfile.TemporaryDirectory(prefix="vuzol-bench-", dir="build"))
         )
