@@ -15,7 +15,7 @@ from appliance.people.access import (
     requires,
     token_hash,
 )
-from appliance.people.errors import BadName, DeviceUnknown, PairingUnknown
+from appliance.people.errors import BadField, BadName, DeviceUnknown, PairingUnknown
 from appliance.people.model import (
     PAIRING_SECONDS,
     DeviceKind,
@@ -37,6 +37,7 @@ from appliance.web.context import current
 DIGITS: Final = 6
 DRAWS: Final = 5
 LONGEST_DEVICE_NAME: Final = 60
+LONGEST_TYPED_CODE: Final = 20  # six digits, and some spaces between them
 ID_LETTERS: Final = 8
 TOKEN_BYTES: Final = 32
 
@@ -52,8 +53,8 @@ def device_list() -> Response:
 @requires(Permission.PAIR_DEVICES)
 def pair() -> Response:
     """Pair the device that shows the six digits."""
-    code = "".join(field("code", 20).split())
     try:
+        code = "".join(field("code", LONGEST_TYPED_CODE).split())
         name = check_name(field("name", LONGEST_DEVICE_NAME))
         current().store.write(
             entrance.pair_device,
@@ -63,7 +64,7 @@ def pair() -> Response:
             now=moment(current()),
             by=require_staff(),
         )
-    except (PairingUnknown, BadName) as error:
+    except (BadField, PairingUnknown, BadName) as error:
         return _list(error)
     return make_response(redirect(url_for("people_office.devices.device_list"), 303))
 
@@ -84,7 +85,7 @@ def _list(error: VuzolError | None = None) -> Response:
         devices, names = queries.devices(reader), queries.names(reader)
     errors: FormErrors = []
     if error is not None:
-        errors = [("name" if isinstance(error, BadName) else "code", sentence(error))]
+        errors = [(_wrong_field(error), sentence(error))]
     page = render_template(
         "people/devices.html",
         paired=[device for device in devices if device.revoked_at is None],
@@ -95,6 +96,12 @@ def _list(error: VuzolError | None = None) -> Response:
         typed_name=request.form.get("name", "")[:LONGEST_DEVICE_NAME],
     )
     return make_response(page, error.status_hint if error else 200)
+
+
+def _wrong_field(error: VuzolError) -> str:
+    if isinstance(error, BadField):
+        return error.field
+    return "name" if isinstance(error, BadName) else "code"
 
 
 # --- on the device itself ------------------------------------------------------------------------

@@ -154,6 +154,18 @@ class BadName(VuzolError):
         super().__init__("a name has 2 to 120 letters", next_step="write it in full")
 
 
+class BadField(VuzolError):
+    """A field of a form holds a text that is too long or cannot be shown."""
+
+    code: ClassVar[str] = "bad_field"
+    status_hint: ClassVar[int] = 422
+
+    def __init__(self, field: str, longest: int, reason: str) -> None:
+        super().__init__(f"{field} {reason}", next_step="write it again with plain letters")
+        self.field = field
+        self.longest = longest
+
+
 class NoOffice(VuzolError):
     """A person was given no role in any office."""
 

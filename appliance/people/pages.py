@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from appliance.config import Config
 from appliance.errors import VuzolError
 from appliance.people.access import staff
-from appliance.people.errors import AtTheCentreOnly
+from appliance.people.errors import AtTheCentreOnly, BadField
 from appliance.people.model import Permission
 from appliance.people.sign_in import Opened, is_centre
 from appliance.people.wording import SAYINGS
@@ -15,7 +15,7 @@ from appliance.web import error_pages, navigation
 from appliance.web.context import current
 from appliance.web.i18n import lazy
 from appliance.web.navigation import Entry
-from appliance.web.safety import caller, clean_text
+from appliance.web.safety import BadText, caller, clean_text
 from appliance.web.surfaces import Surface, cookie_is_secure, cookie_name
 
 HOME: Final = "/"
@@ -68,8 +68,11 @@ navigation.declare(
 
 
 def field(name: str, longest: int) -> str:
-    """Return a cleaned text of the form; raise `BadText` for what cannot be shown."""
-    return clean_text(request.form.get(name, ""), longest)
+    """Return a cleaned text of the form; raise `BadField` for what cannot be shown."""
+    try:
+        return clean_text(request.form.get(name, ""), longest)
+    except BadText as error:
+        raise BadField(name, longest, error.reason) from error
 
 
 def address() -> str:

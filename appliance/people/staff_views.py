@@ -10,6 +10,7 @@ from appliance.errors import VuzolError
 from appliance.people import model, queries, service
 from appliance.people.access import require_staff, requires
 from appliance.people.errors import (
+    BadField,
     BadLogin,
     BadName,
     LastAdministrator,
@@ -36,7 +37,7 @@ FIELDS: Mapping[type[VuzolError], str] = {
     PersonDismissed: "offices",
     TooManySignIns: "name",
 }
-REFUSALS = tuple(FIELDS)
+REFUSALS: tuple[type[VuzolError], ...] = (BadField, *FIELDS)
 
 
 @staff_pages.get("/staff")
@@ -84,10 +85,13 @@ def hire() -> Response:
     """Put a person on the list, and show their temporary password once."""
     demand_centre()
     filled = Filled(
-        typed("login", model.LONGEST_TYPED_LOGIN), typed("name", model.LONGEST_NAME), _chosen()
+        request.form.get("login", "")[: model.LONGEST_TYPED_LOGIN],
+        request.form.get("name", "")[: model.LONGEST_NAME],
+        _chosen(),
     )
     try:
-        login, name = model.check_login(filled.login), model.check_name(filled.name)
+        login = model.check_login(typed("login", model.LONGEST_TYPED_LOGIN))
+        name = model.check_name(typed("name", model.LONGEST_NAME))
         password, hashed = _temporary_password()
         person = current().store.write(
             service.hire,
@@ -195,12 +199,16 @@ def _person_form(person: Person, error: VuzolError | None = None) -> Response:
 
 
 def _form(template: str, error: VuzolError | None, **shown: object) -> Response:
-    errors: FormErrors = [(FIELDS[type(error)], sentence(error))] if error else []
+    errors: FormErrors = [(_wrong_field(error), sentence(error))] if error else []
     page = render_template(
         template, errors=errors, roles=ROLES, offices=offices(current().config), **shown
     )
     headers = asking_again(error) if error else {}
     return make_response(page, error.status_hint if error else 200, headers)
+
+
+def _wrong_field(error: VuzolError) -> str:
+    return error.field if isinstance(error, BadField) else FIELDS[type(error)]
 
 
 def _show_password(person_id: RowId, password: str) -> Response:

@@ -13,6 +13,7 @@ from appliance.errors import VuzolError
 from appliance.people import api_views, audit_views, device_views, entrance, staff_views
 from appliance.people.access import outside, require_staff, requires, staff
 from appliance.people.errors import (
+    BadField,
     BadName,
     BadPassword,
     CodeUnknown,
@@ -48,7 +49,6 @@ from appliance.people.sign_in import (
 from appliance.people.wording import sentence
 from appliance.web.context import current
 from appliance.web.i18n import gettext as _
-from appliance.web.safety import BadText
 from appliance.web.surfaces import Surface
 
 for part in (staff_pages, device_pages, audit_pages):  # routed by the modules imported above
@@ -81,7 +81,7 @@ def sign_in_by_form() -> Response:
             address=address(),
             on=Surface.OFFICE,
         )
-    except BadText:
+    except BadField:
         return _sign_in_form("", following, WrongPassword())
     except REFUSALS as error:
         return _sign_in_form(login, following, error)
@@ -194,11 +194,10 @@ def use_code() -> Response:
     """Make the bearer of a sealed code the duty officer for some hours."""
     try:
         name = field("name", LONGEST_NAME)
-        opened = sign_in_with_code(
-            current(), field("code", LONGEST_CODE), name, address=address(), on=Surface.OFFICE
-        )
-    except BadText as error:
-        return _emergency_form(("name", str(error.reason)), status=error.status_hint)
+        code = field("code", LONGEST_CODE)
+        opened = sign_in_with_code(current(), code, name, address=address(), on=Surface.OFFICE)
+    except BadField as error:
+        return _emergency_form((error.field, sentence(error)), status=error.status_hint)
     except (BadName, CodeUnknown, TooManyAttempts, TooManySignIns) as error:
         wrong = "name" if isinstance(error, BadName) else "code"
         return _emergency_form(

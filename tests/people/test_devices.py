@@ -144,6 +144,17 @@ def test_a_device_needs_a_name_that_can_be_shown(
         assert queries.devices(reader) == []
 
 
+@pytest.mark.parametrize(("field", "text"), [("code", "1" * 21), ("name", "n" * 61)])
+def test_a_field_that_is_too_long_is_told_at_the_field(
+    technician: FlaskClient, field: str, text: str
+) -> None:
+    form = {"code": "123456", "name": "Кіоск у холі", field: text}
+    answered = technician.post("/devices", data=form)
+    assert answered.status_code == 422
+    assert f'id="{field}-error"' in answered.text
+    assert "Цей текст задовгий" in answered.text
+
+
 def asks_from(hall: FlaskClient, number: int) -> int:
     """Ask for digits as another device does; return the status."""
     there = {"REMOTE_ADDR": f"10.1.{number // 250}.{number % 250}"}

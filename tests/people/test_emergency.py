@@ -137,6 +137,27 @@ def test_what_is_no_code_lets_nobody_in(
 
 
 @pytest.mark.usefixtures("codes")
+@pytest.mark.parametrize(
+    ("code", "name", "field"),
+    [
+        ("x" * 500, NAME, "code"),
+        ("<b>1</b>", NAME, "code"),
+        ("1-0000-0000-0000", "<b>Степан</b>", "name"),
+        ("1-0000-0000-0000", "Щ" * 121, "name"),
+    ],
+)
+def test_a_text_that_cannot_be_shown_is_told_at_its_field_in_the_readers_language(
+    office: FlaskClient, code: str, name: str, field: str
+) -> None:
+    for language, told in (("uk", "Цей текст задовгий"), ("en", "This text is too long")):
+        page = office.post(f"/emergency?lang={language}", data={"code": code, "name": name}).text
+        wrong = re.findall(r'<p id="([a-z]+)-error"[^>]*>(.*?)</p>', page, re.DOTALL)
+        assert [at for at, _ in wrong] == [field]
+        assert told in wrong[0][1]
+        assert not any(reason in page for reason in ("holds HTML", "is longer than"))
+
+
+@pytest.mark.usefixtures("codes")
 def test_codes_are_not_guessed(office: FlaskClient) -> None:
     statuses = [use(office, f"1-0000-0000-{place:04}") for place in range(21)]
     assert statuses == [401] * 20 + [429]

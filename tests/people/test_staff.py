@@ -162,6 +162,7 @@ def test_hostile_text_is_refused(store: Store, admin: FlaskClient, field: str, t
     answered = admin.post("/staff/new", data=form)
     assert "<script>alert" not in answered.text
     assert answered.status_code == 422
+    assert f'id="{field}-error"' in answered.text
     assert set(everybody(store)) == {"admin"}
 
 
