@@ -5,7 +5,7 @@ SHA-256 of its body and a nonce; all of that stands in the path and in one heade
 knows who asks before it reads the body. A reply is signed over the hash of what the request signed,
 its own status and body, so it fits one request only. No rule here looks at a clock.
 
-    POST /sync/v1/tykhovody/s03.k7f3a9m2xq/tickets/1042-1060
+    POST /sync/v1/tykhovody/s03.07f3a9m2xq/tickets/1042-1060
     Authorization: Vuzol <base64 of deterministic CBOR>
 """
 

@@ -12,10 +12,6 @@ from appliance.store.ids import BadId, RowId, StreamId
 
 EXAMPLE = re.compile(r"\bs\d{2,5}-[0-9a-z]{10}-\d+\b|\bs\d{2,5}\.[0-9a-z]{10}\b")
 ROOT = Path(__file__).parents[2]
-LEFT = {
-    name: pytest.mark.xfail(strict=False, reason="its example is of more than 48 bits")
-    for name in ("docs/replication.md", "sync/signing.py")
-}
 
 nodes = st.integers(1, 65535)
 numbers = st.integers(1, (1 << 48) - 1)
@@ -63,7 +59,7 @@ def examples() -> Iterator[object]:
             if path.suffix in {".py", ".md", ".html", ".po", ".json", ".toml"}:
                 name = str(path.relative_to(ROOT))
                 for told in dict.fromkeys(EXAMPLE.findall(path.read_text(encoding="utf-8"))):
-                    yield pytest.param(told, id=f"{name}: {told}", marks=LEFT.get(name, ()))
+                    yield pytest.param(told, id=f"{name}: {told}")
 
 
 @pytest.mark.parametrize("told", list(examples()))
