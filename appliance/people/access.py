@@ -108,14 +108,14 @@ def moment(context: Context) -> Moment:
 
 
 def staff_of(
-    reader: Reader, context: Context, on: Surface, cookies: Mapping[str, str]
+    reader: Reader, on: Surface, cookies: Mapping[str, str], now: Moment
 ) -> tuple[Staff, Session] | None:
     """Return who a request's cookies belong to; None for a stranger and for an ended session."""
     token = cookies.get(cookie_name(on, reader.node))
     found = queries.session(reader, token_hash(token)) if token else None
     if found is None or (found.surface, found.node) != (on, reader.node):
         return None
-    if session_is_over(found.opened, found.seen, moment(context), lifetime=found.lifetime):
+    if session_is_over(found.opened, found.seen, now, lifetime=found.lifetime):
         return None
     person = _emergency(found) if found.code is not None else _employed(found)
     return (person, found) if person is not None else None
@@ -124,7 +124,7 @@ def staff_of(
 def listens(context: Context, on: Surface, cookies: Mapping[str, str], wants: Permission) -> bool:
     """Tell whether somebody may go on listening to live events: asked outside of any request."""
     with context.store.read() as reader:
-        found = staff_of(reader, context, on, cookies)
+        found = staff_of(reader, on, cookies, moment(context))
     return found is not None and not found[0].must_change and found[0].may(wants)
 
 
@@ -229,14 +229,14 @@ def _find_staff() -> Response | None:
     context, on = current(), surface()
     if cookie_name(on, context.store.node) not in asked.cookies:
         return None
+    now = moment(context)
     with context.store.read() as reader:
-        found = staff_of(reader, context, on, asked.cookies)
+        found = staff_of(reader, on, asked.cookies, now)
     if found is None:
         return None
     person, session = found
     g.vuzol_staff = person
     _show_in_the_frame(person)
-    now = moment(context)
     # A page that keeps itself fresh is nobody at work: it must not keep the session alive.
     if "X-Fragment" not in asked.headers and is_over(session.seen, now, TOUCH_SECONDS):
         with _if_the_disk_takes_it():

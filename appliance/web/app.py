@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Request
+from flask.sessions import NullSession, SessionInterface
 from jinja2 import StrictUndefined
 from werkzeug.routing import IntegerConverter
 
@@ -35,8 +36,20 @@ Guard = Callable[[Flask], None]
 View = TypeVar("View", bound=Callable[..., Any])
 
 
+class NoSessions(SessionInterface):
+    """Flask's own sessions, which nobody uses here: staff have theirs in the database."""
+
+    none: Final = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002
+        """Return the one that holds nothing and takes nothing."""
+        return self.none
+
+
 class SurfaceApp(Flask):
     """A Flask without coroutines: no view and no hook of ours is one, so none is looked at."""
+
+    session_interface = NoSessions()
 
     def ensure_sync(self, func: View) -> View:
         """Return the function as it is; Flask would inspect each of a dozen, in every request."""

@@ -53,12 +53,14 @@ class Context:
 
 def current() -> Context:
     """Return the context of the surface that answers the current request."""
-    return cast(Context, current_app.extensions[CONTEXT])
+    context: Context = current_app.extensions[CONTEXT]
+    return context
 
 
 def surface() -> "Surface":
     """Return the surface that answers the current request."""
-    return cast("Surface", current_app.extensions[SURFACE])
+    on: Surface = current_app.extensions[SURFACE]
+    return on
 
 
 def asked_now() -> "Request":

@@ -233,7 +233,7 @@ def test_a_session_of_the_office_is_refused_on_another_surface(
     with store.read() as reader:
         for named, seen in ((Surface.OFFICE, True), (Surface.KIOSK, False), (Surface.GUEST, False)):
             cookies = {f"vuzol_{named}_s01": cookie.value}
-            assert bool(access.staff_of(reader, context, named, cookies)) is seen
+            assert bool(access.staff_of(reader, named, cookies, access.moment(context))) is seen
 
 
 @pytest.fixture
