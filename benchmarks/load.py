@@ -25,6 +25,7 @@ class Order:
     bodies: list[dict[str, Any]]
     headers: dict[str, str]
     seed: str
+    pause: float = 0.0  # seconds from an answer to the next request of the same client
 
 
 @dataclass(slots=True)
@@ -57,6 +58,8 @@ async def _client(order: Order, turns: Iterator[int], until: float, report: Repo
         report.statuses[status] = report.statuses.get(status, 0) + 1
         if status.startswith("2"):
             report.answers.append(json.loads(body))
+        if order.pause:
+            await asyncio.sleep(order.pause)
     writer.close()
 
 
