@@ -46,9 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def up(chosen: argparse.Namespace) -> None:
     """Run the node of this configuration until it is told to stop."""
-    from appliance import node  # noqa: PLC0415 - only this command pays for the whole house
+    from appliance import footing, node  # noqa: PLC0415 - only this command pays for the house
 
-    node.run(config.load(chosen.config, os.environ))
+    read = config.load(chosen.config, os.environ)
+    footing.demand(read)
+    node.run(read)
 
 
 def demo(chosen: argparse.Namespace) -> None:
@@ -63,13 +65,16 @@ def demo(chosen: argparse.Namespace) -> None:
 
 def check(chosen: argparse.Namespace) -> Answer:
     """Read the configuration and say what the node would run with, and its public key."""
+    from appliance import footing  # noqa: PLC0415 - see `up`
     from provisioning import keys  # noqa: PLC0415 - PyNaCl is not for every command
 
     read = config.load(chosen.config, os.environ)
     told = asdict(read)
     answer = {f"{section}.{key}": told[section][key] for section in told for key in told[section]}
     key_file = read.node.data / keys.NODE_KEY
-    return answer | {"public_key": _public_text(key_file) if key_file.exists() else None}
+    answer["public_key"] = _public_text(key_file) if key_file.exists() else None
+    lacking = footing.warnings(read)
+    return answer | ({"warnings": lacking} if lacking else {})
 
 
 def _public_text(key_file: Path) -> str:

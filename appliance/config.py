@@ -7,8 +7,11 @@ environment overrides the file: `VUZOL_<SECTION>_<KEY>`. Nothing is read while m
 
 import base64
 import binascii
+import ipaddress
+import os
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -22,6 +25,10 @@ PREFIX: Final = "VUZOL_"
 KEY_BYTES: Final = 32
 LARGEST_NODE: Final = 65535
 LARGEST_PORT: Final = 65535
+HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Categories of characters that nobody sees, or that change how others are read."""
+
+HOST_NAME: Final = r"(?=.{1,253}$)([a-z0-9-]+\.)*[a-z0-9-]*[a-z][a-z0-9-]*"
 
 
 class Role(StrEnum):
@@ -39,9 +46,41 @@ class ClockSource(StrEnum):
 
 
 def _url(value: str) -> str:
-    parts = urlsplit(value)
-    good = not value or (parts.scheme in {"http", "https"} and bool(parts.hostname))
+    good = not value or _parts(value)[0] in {"http", "https"}
     return "" if good else "an address like https://centre.example:8083"
+
+
+def _secure_url(value: str) -> str:
+    scheme, host = _parts(value) if value else ("https", "")
+    good = scheme == "https" or (scheme == "http" and _is_loopback(host))
+    expected = "an address like https://centre.example:8083"
+    return "" if good else f"{expected} (plain http is for this machine alone)"
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Return scheme and host of an address; both are empty if it is none."""
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that is not closed, or no number for a port
+        whole = False
+    return (parts.scheme, parts.hostname or "") if whole else ("", "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        name = re.fullmatch(HOST_NAME, value, re.IGNORECASE)
+        return "" if name else "an address like 192.168.1.10, or a host name"
+    return ""
 
 
 def _key(value: str) -> str:
@@ -71,8 +110,15 @@ def _word(value: str) -> str:
     return "" if re.fullmatch(r"[a-z0-9-]{1,40}", value) else "Latin letters, digits and dashes"
 
 
+def _path(value: object) -> str:
+    return "a path without control characters" if re.search(r"[\x00-\x1f]", str(value)) else ""
+
+
 def _named(value: str) -> str:
-    return "" if value.strip() else "a name"
+    if not value.strip():
+        return "a name"
+    hidden = any(unicodedata.category(one) in HIDDEN for one in value)
+    return "a name without control characters and hidden ones" if hidden else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +128,12 @@ class Node:
     number: int = option("number of the node in its hromada", at_least=1, at_most=LARGEST_NODE)
     title: str = option("name of the office, as people say it", check=_named)
     role: Role = option("village, or centre of the hromada", default=Role.VILLAGE)
-    data: Path = option("folder of the database and the keys", default=Path("/var/lib/vuzol"))
-    second_medium: str = option("folder on a second disk or card; empty: there is none", default="")
+    data: Path = option(
+        "folder of the database and the keys", default=Path("/var/lib/vuzol"), check=_path
+    )
+    second_medium: str = option(
+        "folder on a second disk or card; empty: there is none", default="", check=_path
+    )
     timezone: str = option("time zone of the office", default="Europe/Kyiv", check=_timezone)
     day_starts: str = option("hour when a new service day starts", default="04:00", check=_hour)
 
@@ -100,7 +150,7 @@ class Hromada:
 class Surfaces:
     """Where the node listens; each surface has a port of its own."""
 
-    address: str = option("address to listen at", default="127.0.0.1", check=_named)
+    address: str = option("address to listen at", default="127.0.0.1", check=_address)
     office: int = option("port for staff", default=8080, at_least=1, at_most=LARGEST_PORT)
     kiosk: int = option(
         "port for kiosk and display", default=8081, at_least=1, at_most=LARGEST_PORT
@@ -131,7 +181,9 @@ class Surfaces:
 class Link:
     """How the node reaches the centre."""
 
-    centre: str = option("address of the centre; empty: look for it nearby", default="", check=_url)
+    centre: str = option(
+        "address of the centre; empty: look for it nearby", default="", check=_secure_url
+    )
     centre_number: int = option("node number of the centre", default=1, at_least=1)
     centre_key: str = option("public key of the centre", default="", check=_key)
     authority: str = option(
@@ -269,8 +321,16 @@ def _fits_together(config: Config) -> None:
     numbers = [member.number for member in config.centre.nodes]
     if len(set(numbers)) < len(numbers) or config.node.number in numbers:
         raise BadConfig("centre.nodes", f"must name each other node once, not {sorted(numbers)}")
+    _data_can_be_a_folder(config.node.data)
     if config.queue.warning_seconds >= config.queue.idle_seconds:
         raise BadConfig("queue.warning_seconds", "must be less than queue.idle_seconds")
+
+
+def _data_can_be_a_folder(data: Path) -> None:
+    """Refuse a path on which something else than a folder stands; a path may be still to make."""
+    there = next((path for path in (data, *data.parents) if os.path.lexists(path)), data)
+    if os.path.lexists(there) and not os.path.isdir(there):  # noqa: PTH112 - Path.is_dir raises
+        raise BadConfig("node.data", f"must be a folder, not {str(data)!r} ({there} is none)")
 
 
 def settings() -> dict[str, tuple[str, str]]:

@@ -18,6 +18,8 @@ from provisioning import keys
 
 LEAST = '[node]\nnumber = 3\ntitle = "Старостат"\n[hromada]\nid = "t"\nname = "Громада"\n'
 
+ELSEWHERE = "192.0.2.1"  # of no machine: it is for documentation
+
 
 @pytest.fixture
 def node_toml(tmp_path: Path) -> Path:
@@ -93,6 +95,40 @@ def test_check_is_readable_without_json(
 ) -> None:
     assert cli.main(["check", "--config", str(node_toml)]) == cli.DONE
     assert "node.title: Старостат\n" in capsys.readouterr().out
+
+
+def test_check_warns_of_what_the_node_would_lack_here(
+    node_toml: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VUZOL_NODE_DATA", str(node_toml.parent))
+    monkeypatch.setenv("VUZOL_NODE_SECOND_MEDIUM", str(node_toml.parent))
+    assert cli.main(["check", "--config", str(node_toml)]) == cli.DONE
+    assert "warnings" not in capsys.readouterr().out
+    monkeypatch.setenv("VUZOL_NODE_SECOND_MEDIUM", "/nope")
+    monkeypatch.setenv("VUZOL_SURFACES_ADDRESS", ELSEWHERE)
+    assert cli.main(["check", "--config", str(node_toml)]) == cli.DONE
+    told = capsys.readouterr().out
+    assert f"the marks of numbers go to {node_toml.parent} instead\n" in told
+    assert f"surfaces.address: must be an address of this machine, not '{ELSEWHERE}'" in told
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("VUZOL_NODE_DATA", "node.toml", "node.data must be a folder, not "),
+        ("VUZOL_NODE_DATA", "/proc/x", "node.data must be a folder that can be made and written"),
+        ("VUZOL_SURFACES_ADDRESS", ELSEWHERE, "surfaces.address must be an address of this mach"),
+    ],
+)
+def test_a_node_that_cannot_stand_here_is_told_the_key_and_what_was_expected(
+    *, node_toml: Path, tmp_path: Path, variable: str, value: str, told: str
+) -> None:
+    environ = {"VUZOL_NODE_DATA": str(tmp_path / "data"), variable: value}
+    done = said("up", "--config", node_toml, **environ)
+    assert done.returncode == cli.FAILED
+    assert done.stderr.startswith(f"vuzol up: {told}")
+    assert done.stderr.endswith("; correct it and run `vuzol check`\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_reader_that_goes_away_is_no_failure(node_toml: Path) -> None:

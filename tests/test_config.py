@@ -48,6 +48,25 @@ def test_nothing_of_a_config_can_be_changed_later(tmp_path: Path) -> None:
         (LEAST.replace('"t"', '"Т"'), "hromada.id must be Latin letters, digits and dashes"),
         (LEAST + '[node2]\nrole="centre"\n', "node2 is unknown here; known are centre, clock"),
         (LEAST + '[link]\ncentre = "centre"\n', "link.centre must be an address like https://"),
+        (LEAST + '[link]\ncentre = "https://[x"\n', "link.centre must be an address like https://"),
+        (
+            LEAST + '[link]\ncentre = "https://x:99999"\n',
+            "link.centre must be an address like http",
+        ),
+        (
+            LEAST + '[link]\ncentre = "http://centre.example"\n',
+            "(plain http is for this machine alone), not 'http://centre.example'",
+        ),
+        (
+            LEAST + '[surfaces]\naddress = "999.1.1.1"\n',
+            "must be an address like 192.168.1.10, or a host name, not '999.1.1.1'",
+        ),
+        (LEAST + '[surfaces]\naddress = "a b"\n', "surfaces.address must be an address like 192"),
+        (
+            LEAST.replace("Старостат", "С\\u202eт"),
+            "node.title must be a name without control characters and hidden ones, not 'С\\u202eт'",
+        ),
+        (LEAST.replace("Громада", "Г\\u0007"), "hromada.name must be a name without control"),
         (LEAST + '[link]\ncentre_key = "AAAA"\n', "link.centre_key must be a public key of 32"),
         (LEAST + '[link]\ncentre_key = "!"\n', "link.centre_key must be a public key of 32"),
         (LEAST + '[link]\ndiscover = "yes"\n', "link.discover must be true or false, not 'yes'"),
@@ -80,12 +99,33 @@ def test_a_key_that_cannot_be_obeyed_is_named(tmp_path: Path, text: str, told: s
         ('day_starts = "24:00"', "node.day_starts must be an hour like 04:00, not '24:00'"),
         ('role = "hub"', "node.role must be one of village, centre, not 'hub'"),
         ("data = 5", "node.data must be a text, not 5"),
+        ('data = "node.toml"', "node.toml' ("),
+        ('data = "node.toml/x"', "node.toml is none); correct it"),
+        ('data = "\\u0000"', "node.data must be a path without control characters"),
+        ('second_medium = "\\u0000"', "node.second_medium must be a path without control"),
     ],
 )
 def test_a_wrong_value_of_the_node_is_named(tmp_path: Path, setting: str, told: str) -> None:
     with pytest.raises(BadConfig, match="node") as raised:
         config.load(written(tmp_path, LEAST.replace("number", f"{setting}\nnumber")), {})
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        '[link]\ncentre = "http://127.0.0.1:8083"',
+        '[link]\ncentre = "http://localhost:8083"',
+        '[link]\ncentre = "http://[::1]:8083"',
+        '[link]\ncentre = "https://centre.example"',
+        '[link]\ncentre = ""',
+        '[surfaces]\naddress = "0.0.0.0"',
+        '[surfaces]\naddress = "::"',
+        '[surfaces]\naddress = "Vuzol-1.local"',
+    ],
+)
+def test_an_address_that_can_work_is_taken(tmp_path: Path, told: str) -> None:
+    config.load(written(tmp_path, f"{LEAST}{told}\n"), {})
 
 
 @pytest.mark.parametrize("text", ["1", "[[centre.nodes]]", "\x00"])

@@ -10,11 +10,13 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from appliance import cli
+from appliance.demo import supervisor
 from appliance.demo.places import NoRoomForDemo, places
 from appliance.demo.staff import STAFF
 from tests.demonstration import (
@@ -221,6 +223,38 @@ def test_a_supervisor_that_is_killed_leaves_no_appliance_behind(tmp_path: Path) 
         children = started.children()
         started.process.kill()
         eventually(lambda: not any(is_alive(child) for child in children), seconds=15)
+
+
+@pytest.mark.parametrize("data", ["taken", "taken/below", "/proc/x"])
+def test_a_folder_that_cannot_be_one_is_told_in_a_sentence(tmp_path: Path, data: str) -> None:
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    with started("--address", address(), "--data", str(tmp_path / data)) as process:
+        assert process.wait(STOPS_SECONDS) == cli.FAILED
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert told.startswith("vuzol demo: the demonstration cannot keep its data in ")
+    assert told.endswith("; choose a folder that can be made and written with --data\n")
+    assert "Errno" not in told
+
+
+def test_a_demonstration_that_finds_a_file_in_place_of_a_folder_tells_it(tmp_path: Path) -> None:
+    (tmp_path / "centre").write_text("a file", encoding="utf-8")
+    with started("--address", address(), "--data", str(tmp_path)) as process:
+        assert process.wait(STOPS_SECONDS) == cli.FAILED
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert told.startswith("vuzol demo: the demonstration cannot keep its data in ")
+
+
+def test_who_names_an_address_of_another_machine_is_not_told_to_stop_anything() -> None:
+    with pytest.raises(NoRoomForDemo) as loopback:
+        places("10.0.0.1")
+    elsewhere = replace(places(address())[0], address="192.0.2.1")
+    with pytest.raises(NoRoomForDemo) as lacking:
+        supervisor._refuse_taken_ports((elsewhere,))
+    assert "this machine has no such address" in str(lacking.value)
+    for refused in (loopback, lacking):
+        assert str(refused.value).endswith("; choose others with --address 127.0.0.21")
 
 
 @pytest.mark.parametrize("first", ["192.0.2.1", "127.255.255.254", "localhost", ""])

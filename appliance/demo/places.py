@@ -32,10 +32,24 @@ class NoRoomForDemo(VuzolError):
 
     code: ClassVar[str] = "no_room_for_demo"
 
-    def __init__(self, where: str, cause: str) -> None:
+    def __init__(self, where: str, cause: str, *, is_taken: bool = False) -> None:
+        choose = "choose others with --address 127.0.0.21"
         super().__init__(
             f"the demonstration cannot listen at {where} ({cause})",
-            next_step="stop what listens there, or choose others with --address 127.0.0.21",
+            next_step=f"stop what listens there, or {choose}" if is_taken else choose,
+        )
+        self.where = where
+
+
+class NoFolderForDemo(VuzolError):
+    """The demonstration cannot keep its data where it was told to."""
+
+    code: ClassVar[str] = "no_folder_for_demo"
+
+    def __init__(self, where: Path, cause: str) -> None:
+        super().__init__(
+            f"the demonstration cannot keep its data in {where} ({cause})",
+            next_step="choose a folder that can be made and written with --data",
         )
         self.where = where
 
@@ -69,7 +83,7 @@ def places(first: str) -> tuple[Place, ...]:
     except ValueError:
         good = False
     if not good:
-        raise NoRoomForDemo(first, "it needs loopback addresses")
+        raise NoRoomForDemo(first, "it needs three loopback addresses: this one and the next two")
     return tuple(
         Place(number, word, role, title, str(start + step))
         for step, (number, word, role, title) in enumerate(OFFICES)

@@ -4,6 +4,7 @@ Promise: when it ends, for whatever reason, none of its processes is left, and a
 it made by itself is gone.
 """
 
+import errno
 import json
 import shutil
 import signal
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from appliance.demo import guide, hromada
-from appliance.demo.places import NoRoomForDemo, Place, folder, places
+from appliance.demo.places import NoFolderForDemo, NoRoomForDemo, Place, folder, places
 from appliance.demo.readiness import is_ready
 from appliance.errors import VuzolError
 
@@ -50,7 +51,7 @@ def run(data: Path | None, *, first: str, as_json: bool, tell: Callable[[str], N
     _refuse_taken_ports(all_places)
     with _told_to_stop() as stop:
         with _data_folder(data) as home:
-            hromada.prepare(home, all_places)
+            _prepare(home, all_places)
             if as_json:
                 page = json.dumps(guide.facts(all_places), ensure_ascii=False)
             else:
@@ -84,7 +85,20 @@ def _refuse_taken_ports(all_places: tuple[Place, ...]) -> None:
                     probe.listen(1)
                 except OSError as error:
                     where = f"{place.address}:{port}"
-                    raise NoRoomForDemo(where, error.strerror or str(error)) from error
+                    taken = error.errno == errno.EADDRINUSE
+                    raise NoRoomForDemo(where, _cause(error), is_taken=taken) from error
+
+
+def _cause(error: OSError) -> str:
+    lacking = error.errno == errno.EADDRNOTAVAIL
+    return "this machine has no such address" if lacking else error.strerror or str(error)
+
+
+def _prepare(home: Path, all_places: Sequence[Place]) -> None:
+    try:
+        hromada.prepare(home, all_places)
+    except OSError as error:
+        raise NoFolderForDemo(home, _cause(error)) from error
 
 
 @contextmanager
@@ -104,7 +118,10 @@ def _told_to_stop() -> Iterator[threading.Event]:
 @contextmanager
 def _data_folder(data: Path | None) -> Iterator[Path]:
     if data is not None:
-        data.mkdir(parents=True, exist_ok=True)
+        try:
+            data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NoFolderForDemo(data, _cause(error)) from error
         yield data.absolute()
         return
     made = Path(tempfile.mkdtemp(prefix="vuzol-demo-"))
