@@ -1,10 +1,12 @@
 """One server for each surface, all in one process: a crowd at one door leaves the others open.
 
 Each has its own port, threads, connection limit and body limit. A request reaches a thread only
-when all of it has arrived, so slow senders cost a socket and nothing else; who takes too long is
-hung up on. Stopping drains: what was accepted is answered, then the doors are shut.
+when all of it has arrived, so slow senders cost a socket and nothing else; who takes too long, or
+does not read, is hung up on. Stopping drains: what was accepted is answered, then the doors are
+shut.
 """
 
+import logging
 import resource
 import select
 import socket
@@ -16,24 +18,36 @@ from typing import Any, ClassVar, Final
 from flask import Flask
 from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.adjustments import Adjustments  # type: ignore[import-untyped]
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import TcpWSGIServer  # type: ignore[import-untyped]
-from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped]
 
 from appliance.config import Config
 from appliance.errors import VuzolError
 from appliance.web import metrics, surfaces
+from appliance.web.channels import Channel
 from appliance.web.dispatcher import Dispatcher
 from appliance.web.surfaces import FACINGS, Surface
 
 CONNECTIONS: Final = 500
 """waitress's own 100 was seen to freeze a server under 120 listeners."""
 
+FROM_EACH: Final[Mapping[Surface, int]] = {
+    Surface.GUEST: 40,  # a phone needs 6, and on the hotspot each has an address of its own
+    Surface.OFFICE: CONNECTIONS // 2,  # 40 browsers behind one router
+    Surface.KIOSK: CONNECTIONS // 2,
+    Surface.HUB: CONNECTIONS // 2,  # all villages behind the one address of a carrier
+}
+"""How many connections one address may have; where a proxy carries the surface, nobody counts."""
+
+OURSELVES: Final = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+"""Where a proxy on this machine calls from, for everybody."""
+
 BACKLOG: Final = 512
 LOOK_SECONDS: Final = 1.0
-HEAD_SECONDS: Final = 10.0
-"""How long the head of a request may take to arrive, however it trickles."""
+LOOK_AFTER_SECONDS: Final = 2.0
+PAUSE_SECONDS: Final = 1.0
+"""How long nobody is let in after it failed; until then something may have been given back."""
 
+QUIET_SECONDS: Final = 60.0
 IDLE_SECONDS: Final = 30
 HEAD_BYTES: Final = 16 * 1024
 GRACE_SECONDS: Final = 0.5
@@ -41,13 +55,11 @@ GRACE_SECONDS: Final = 0.5
 
 DRAIN_SECONDS: Final = 6.0
 OPEN_FILES: Final = 8192
-STOPS_WITHIN: Final = 2.0
+"""Four doors of 500 connections, each with a socket and at most one large body or answer in a file;
+four halls of listeners with 350 at most; some hundred for everything else. The unit allows it."""
 
-TOLD: Final[Mapping[int, str]] = {
-    400: "Запит не вдалося прочитати. / The request could not be read.",
-    413: "Це завелике, щоб прийняти. / This is too large to be taken in.",
-    431: "Запит завеликий. / The head of the request is too large.",
-}
+STOPS_WITHIN: Final = 2.0
+LOG: Final = logging.getLogger("vuzol.web")
 
 
 class PortTaken(VuzolError):
@@ -63,93 +75,96 @@ class PortTaken(VuzolError):
         self.port = port
 
 
-class _Answer(WSGITask):  # type: ignore[misc]
-    """Answers one request; while the server drains, it is the last one of its connection."""
-
-    wrote_header: bool = False
-
-    def build_response_header(self) -> bytes:
-        if self.channel.server.draining:
-            self.set_close_on_finish()
-        head: bytes = super().build_response_header()
-        return head
-
-    def write(self, data: bytes) -> None:
-        """Send a body that comes whole in one piece with its head, not each on its own."""
-        if self.wrote_header or not data or self.content_length != len(data) or not self.has_body:
-            super().write(data)
-            return
-        head = self.build_response_header()
-        self.wrote_header = True
-        self.content_bytes_written = len(data)
-        self.channel.write_soon(head + data)
-
-
-class _Refusal(ErrorTask):  # type: ignore[misc]
-    """Tells who sent what is no request at all; the app never sees it."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        self.status = f"{error.code} {error.reason}"
-        body = TOLD.get(error.code, f"{error.code} {error.reason}").encode()
-        self.response_headers.append(("Content-Type", "text/plain; charset=utf-8"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]
-    """One connection, which knows since when a request has been arriving on it."""
-
-    task_class = _Answer
-    error_task_class = _Refusal
-    arriving_since: float | None = None
-
-    def received(self, data: bytes) -> bool:
-        before = self.request
-        taken: bool = super().received(data)
-        if self.request is None:
-            self.arriving_since = None
-        elif self.request is not before:
-            self.arriving_since = time.monotonic()
-        return taken
-
-    def is_overdue(self, now: float, *, body_seconds: float) -> bool:
-        if self.arriving_since is None or self.request is None:
-            return False
-        limit = body_seconds if self.request.headers_finished else HEAD_SECONDS
-        return now - self.arriving_since > limit
-
-    def is_idle(self) -> bool:
-        return not self.requests and self.request is None and not self.total_outbufs_len
-
-
 class _Door(TcpWSGIServer):  # type: ignore[misc]
     """The listening socket of one surface."""
 
-    channel_class = _Channel
+    channel_class = Channel
     draining = False
     body_seconds = 30.0
+    from_each = CONNECTIONS
+
+    def __init__(self, surface: Surface, *args: object, **given: object) -> None:
+        self.surface = surface
+        self._look_at = 0.0
+        self._paused_until = 0.0
+        self._quiet_until = 0.0
+        super().__init__(*args, **given)
+
+    def readable(self) -> bool:
+        """Tell whether somebody may come in now; look after those who are in, now and then."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_AFTER_SECONDS
+            self.maintenance(time.time())
+        if len(self._map) >= self.adj.connection_limit:
+            self._tell("all connections are taken; who comes now waits")
+            return False
+        return bool(self.accepting and now >= self._paused_until)
 
     def maintenance(self, now: float) -> None:
-        """Hang up on who has been idle for long, and on who sends too slowly to be meant."""
+        """Hang up on who has been idle for long, sends too slowly to be meant, or does not read."""
         super().maintenance(now)
-        for channel in self.active_channels.values():
-            if channel.is_overdue(time.monotonic(), body_seconds=self.body_seconds):
+        elapsed = time.monotonic()
+        for channel in list(self.active_channels.values()):
+            if channel.is_unread(elapsed):
+                channel.handle_close()  # the loop would wait until there is room to write
+            elif channel.is_overdue(elapsed, body_seconds=self.body_seconds):
                 channel.will_close = True
+
+    def add_task(self, task: Channel) -> None:
+        """Let a thread answer the next request, as soon as the answer before it is taken."""
+        if task.total_outbufs_len:
+            task.postponed = True
+        else:
+            super().add_task(task)
+
+    def handle_accept(self) -> None:
+        """Let one more in, unless its address has its share; pause when it cannot be taken in."""
+        try:
+            accepted = self.accept()
+            if accepted is None:
+                return
+            connected, (address, *rest) = accepted
+            self.set_socket_options(connected)
+        except OSError as error:  # above all: no descriptor is left
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            self._tell(f"nobody can be let in for now ({error.strerror or error})")
+            return
+        if self._has_its_share(address):
+            connected.close()
+            self._tell(f"{address} has {self.from_each} connections; one more is refused")
+            return
+        self.channel_class(self, connected, (address, *rest), self.adj, map=self._map)
 
     def accept_waiting(self) -> None:
         """Take in who has already been connected by the kernel."""
         waiting = select.poll()
         waiting.register(self.socket, select.POLLIN)
-        while waiting.poll(0):
+        for _ in range(BACKLOG):
+            if time.monotonic() < self._paused_until or not waiting.poll(0):
+                return
             self.handle_accept()
+
+    def _has_its_share(self, address: str) -> bool:
+        if address in OURSELVES or len(self.active_channels) < self.from_each:
+            return False
+        inside = [channel.addr[0] for channel in list(self.active_channels.values())]
+        return inside.count(address) >= self.from_each
+
+    def _tell(self, what: str) -> None:
+        """Log it, unless something was logged a short while ago: a crowd must not fill the disk."""
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_SECONDS
+            LOG.warning("the %s: %s", self.surface, what)
 
 
 class Server:
     """One surface's server, in a thread of its own."""
 
-    def __init__(self, app: Flask, surface: Surface, host: str, port: int) -> None:
+    def __init__(
+        self, app: Flask, surface: Surface, host: str, port: int, *, from_each: int
+    ) -> None:
         """Take the port; raise `PortTaken` if it cannot be had."""
         facing = FACINGS[surface]
         self.surface = surface
@@ -165,7 +180,7 @@ class Server:
             backlog=BACKLOG,
             connection_limit=CONNECTIONS,
             channel_timeout=IDLE_SECONDS,
-            cleanup_interval=2,
+            log_socket_errors=False,  # they are the other end's, and as many as it likes
             asyncore_use_poll=True,
             asyncore_loop_timeout=LOOK_SECONDS,
             # what one byte more than allowed is still read for: the app's own page says it better
@@ -175,9 +190,12 @@ class Server:
             clear_untrusted_proxy_headers=False,
         )
         try:
-            self.door = _Door(app, map=self._map, dispatcher=self._dispatcher, adj=settings)
+            self.door = _Door(
+                surface, app, map=self._map, dispatcher=self._dispatcher, adj=settings
+            )
         except OSError as error:
             raise PortTaken(surface, host, port, error.strerror or str(error)) from error
+        self.door.from_each = from_each
         self.door.body_seconds = float(facing.body_seconds)
         self._dispatcher.start()
         self._thread = threading.Thread(target=self._run, name=f"web-{surface}", daemon=True)
@@ -241,12 +259,13 @@ class Servers:
     def __init__(self, apps: Mapping[Surface, Flask], config: Config) -> None:
         """Take every port before any surface answers."""
         allow_many_files()
+        logging.getLogger("waitress").setLevel(logging.WARNING)  # it logs each who hangs up early
         host = config.surfaces.address
         self._servers: list[Server] = []
         try:
             for surface, app in apps.items():
                 port = surfaces.port(config, surface)
-                server = Server(app, surface, host, port)
+                server = Server(app, surface, host, port, from_each=_from_each(config, surface))
                 self._servers.append(server)
                 metrics.watch(app, surface, connections=server.connections, waiting=server.waiting)
         except PortTaken:
@@ -270,6 +289,10 @@ class Servers:
             server.stop(seconds)
         for server in self._servers:
             server.join()
+
+
+def _from_each(config: Config, surface: Surface) -> int:
+    return CONNECTIONS if surfaces.public_url(config, surface) else FROM_EACH[surface]
 
 
 def allow_many_files() -> None:

@@ -283,6 +283,46 @@ def test_no_other_file_can_be_asked_for(context: Context, name: str) -> None:
     assert client(context, Surface.GUEST).get(f"/static/x/{name}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("vuzol.css", "text/css; charset=utf-8"),
+        ("js/live.js", "text/javascript; charset=utf-8"),
+        ("mark.svg", "image/svg+xml; charset=utf-8"),
+        ("fonts/vuzol-sans-400.woff2", "font/woff2"),
+    ],
+)
+def test_a_file_is_told_as_what_it_is_and_once_only(context: Context, name: str, kind: str) -> None:
+    reader, url = client(context, Surface.GUEST), f"/static/x/{name}"
+    content = (ROOT / "appliance/web/static" / name).read_bytes()
+    told = reader.get(url)
+    assert (told.headers["Content-Type"], told.data) == (kind, content)
+    head = reader.head(url)
+    assert (head.headers["Content-Length"], head.data) == (str(len(content)), b"")
+    again = reader.get(url, headers={"If-None-Match": told.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["Cache-Control"] == "no-cache"
+    changed = reader.get(url, headers={"If-None-Match": '"other"'})
+    assert (changed.status_code, changed.data) == (200, content)
+
+
+def test_an_answer_that_nobody_takes_holds_no_file_open(context: Context) -> None:
+    reader, opened = client(context, Surface.GUEST), Path("/proc/self/fd")
+    reader.get("/static/x/vuzol.css")
+    before = len(list(opened.iterdir()))
+    untaken = [reader.get("/static/x/vuzol.css", buffered=False) for _ in range(8)]
+    assert {told.status_code for told in untaken} == {200}
+    assert len(list(opened.iterdir())) == before
+
+
+def test_all_files_together_are_small_enough_to_be_kept_in_memory() -> None:
+    kept = [
+        path.stat().st_size for path in (ROOT / "appliance").rglob("static/**/*") if path.is_file()
+    ]
+    assert len(kept) > 20
+    assert sum(kept) < 400_000
+
+
 def test_a_guest_page_weighs_less_than_100_kb(context: Context) -> None:
     reader = client(context, Surface.GUEST)
     text = reader.get("/").text

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Blueprint, request
 
-from appliance.web import serving
+from appliance.web import channels
 from appliance.web.context import Context
 from appliance.web.safety import from_this_machine
 from appliance.web.serving import PortTaken, Servers
@@ -102,7 +102,7 @@ def test_a_taken_port_is_told_with_what_changes_it(start: Start, given: Context)
 def test_a_head_that_trickles_is_hung_up_on(
     start: Start, given: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(channels, "HEAD_SECONDS", 0.5)
     start(Surface.GUEST)
     began = time.monotonic()
     with sockets.connected(port(given.config, Surface.GUEST)) as trickling:
