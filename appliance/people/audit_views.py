@@ -26,6 +26,7 @@ CALLED: Final = "vuzol.facts"
 EXPORTED_AT_ONCE: Final = 20_000
 LONGEST_WORD: Final = 80
 LAST_PAGE: Final = 10_000
+NODE_DIGITS: Final = 5
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would run instead of showing it."""
 
@@ -189,7 +190,7 @@ def _actor(actor: str, names: Mapping[str, str]) -> str:
         return _("сам вузол")
     if kind == "code":
         return _("черговий за кодом")
-    if kind == "office" and rest.isdecimal():
+    if kind == "office" and rest.isdecimal() and len(rest) <= NODE_DIGITS:
         return offices(current().config).get(int(rest), actor)
     if kind == "device":
         return _("пристрій %(id)s", id=rest)

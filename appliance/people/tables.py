@@ -10,6 +10,7 @@ from typing import Final
 from appliance.people import chain
 from appliance.people.model import AttemptKind, DeviceKind, Outcome, Standing
 from appliance.store.ids import RowId
+from appliance.store.quarantine import NotItsOwn
 from appliance.store.tables import (
     Lane,
     Owner,
@@ -17,6 +18,7 @@ from appliance.store.tables import (
     Table,
     blob,
     integer,
+    moment,
     one_of,
     reference,
     text,
@@ -74,7 +76,7 @@ PASSWORD: Final = Table(
         blob("sealed"),  # only the centre's key opens it
         integer("resets"),
         integer("stamp"),
-        integer("set_at"),
+        moment("set_at"),
     ),
     project=lambda tx, _rows: tx.announce("people"),  # the centre's reissuer listens
 )
@@ -92,6 +94,18 @@ EMERGENCY_CODE: Final = Table(
     indexes=(("office", "number"),),
 )
 
+
+def _of_its_office(tx: Transaction, uses: Sequence[Row]) -> None:
+    """Refuse that a village uses up the code of another office: its own door would be shut.
+
+    A code that was replaced meanwhile has lost its values, but never its scope.
+    """
+    for use in uses:
+        scope = tx.value("SELECT scope FROM people_emergency_code WHERE id = :id", id=use["code"])
+        if scope != of_office(RowId.of(use["id"]).node):
+            raise NotItsOwn("the code is of another office")
+
+
 CODE_USE: Final = Table(
     "people_code_use",
     owner=Owner.UP,
@@ -101,9 +115,10 @@ CODE_USE: Final = Table(
     columns=(
         reference("code", "people_emergency_code"),
         text("name"),  # who said they were using it
-        integer("at"),
+        moment("at"),
     ),
     unique=(("code",),),
+    project=_of_its_office,
 )
 
 AUDIT_LINK: Final = Table(
@@ -147,7 +162,7 @@ AUDIT: Final = Table(
         text("action"),
         text("subject"),
         text("facts"),  # deterministic JSON; ids and small values, never personal data
-        integer("at"),
+        moment("at"),
     ),
     indexes=(("at",), ("actor",), ("action",)),
     project=_linked,

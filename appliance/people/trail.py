@@ -12,6 +12,8 @@ from appliance.store.reader import Reader
 PAGE: Final = 50
 FOR_EVER: Final = 1 << 62
 NODE_BYTES: Final = 2
+HALF_A_CHARACTER: Final = "\\ud"
+"""How JSON could write one, which no answer could carry; we never write characters so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,14 @@ def _facts(text: str) -> dict[str, object]:
     """Return the facts; a row that somebody has spoilt is shown, not hidden behind an error."""
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"?": text}
-    return told if isinstance(told, dict) else {"?": text}
+    ours = isinstance(told, dict) and not any(_is_deep(value) for value in told.values())
+    return told if ours and HALF_A_CHARACTER not in text.lower() else {"?": text}
+
+
+def _is_deep(value: object) -> bool:
+    """Tell whether it is more than a small value or a list of them, which is all that we write."""
+    if isinstance(value, list):
+        return any(isinstance(one, list | dict) for one in value)
+    return isinstance(value, dict)

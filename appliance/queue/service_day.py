@@ -41,6 +41,15 @@ class ClockTrust:
         return cls(quality.good, quality is ClockQuality.SYNCHRONISED)
 
 
+def is_date(label: str) -> bool:
+    """Tell whether a day's label can be read as a date."""
+    try:
+        date.fromisoformat(label)
+    except ValueError:
+        return False
+    return True
+
+
 def date_of(moment: int, zone: tzinfo, opens: time) -> date:
     """Return the date whose service day the moment (ms since 1970) belongs to."""
     local = datetime.fromtimestamp(moment / 1000, UTC).astimezone(zone)

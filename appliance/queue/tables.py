@@ -10,15 +10,19 @@ from typing import Final
 
 from appliance.queue import model
 from appliance.queue.model import CounterState, Event, Move, Purpose, ServiceState, Standing, State
+from appliance.queue.service_day import is_date
 from appliance.store.tables import (
     Lane,
     Owner,
     Row,
     Table,
     blob,
+    home,
     integer,
+    moment,
     one_of,
     reference,
+    row_id,
     text,
 )
 from appliance.store.transaction import Transaction
@@ -161,12 +165,12 @@ DAYS: Final = Table(
     lane=Lane.TICKETS,
     append_only=True,
     columns=(
-        integer("office"),
+        home("office"),
         integer("day"),
-        text("label"),  # the date, ISO 8601
+        text("label", reads=is_date),  # ISO 8601
         integer("correction"),  # 0 opened the day; a greater one puts the label right
         integer("provisional"),  # 1: the label came from a clock that nobody vouched for
-        integer("at"),
+        moment("at"),
     ),
     unique=(("office", "day", "correction"),),
     indexes=(("office", "day", "correction"),),  # the centre asks for days of others as well
@@ -178,17 +182,17 @@ TICKETS: Final = Table(
     lane=Lane.TICKETS,
     append_only=True,
     columns=(
-        integer("office"),
+        home("office"),
         integer("day"),
         text("prefix"),
         integer("n"),
-        blob("service"),  # no reference: a centre restored to before the service keeps the ticket
+        row_id("service"),  # no reference: a centre restored to before the service keeps the ticket
         one_of("purpose", Purpose),
         text("language"),
-        blob("priority", null=True),  # a queue_category, claimed; staff have not confirmed it
+        row_id("priority", null=True),  # a queue_category, claimed; staff have not confirmed it
         blob("token_hash"),
         text("device"),
-        integer("taken_at"),
+        moment("taken_at"),
     ),
     unique=(("office", "day", "n", "prefix"),),  # what is born together stands together
     project=_waits,
@@ -200,14 +204,14 @@ EVENTS: Final = Table(
     lane=Lane.TICKETS,
     append_only=True,
     columns=(
-        reference("ticket", "queue_ticket"),
+        reference("ticket", "queue_ticket", home=True),
         integer("step"),  # 1, 2, 3 ... of its ticket: two consoles cannot take the same step
         one_of("event", Event),
         one_of("before", State),
         one_of("after", State),
         integer("counter", null=True),
         text("actor", null=True),  # who of the staff, as the audit names them; null: the visitor
-        integer("at"),
+        moment("at"),
     ),
     unique=(("ticket", "step"),),
     project=_moves,
@@ -218,12 +222,12 @@ COUNTERS: Final = Table(
     owner=Owner.UP,
     lane=Lane.STATE,
     columns=(
-        integer("office"),
+        home("office"),
         integer("n"),
         one_of("state", CounterState),
         text("person", null=True),  # as the audit names them
         text("person_name", null=True),
-        integer("since"),
+        moment("since"),
     ),
     unique=(("office", "n"),),
 )

@@ -2,13 +2,15 @@
 
 First a decision without any write: may the entry be applied now, or must it be held, and why.
 Then the change. A foreign row has no UNIQUE, CHECK or foreign key but its id, so that two tickets
-with one number are both kept; what its own node promised of it is not judged again here.
+with one number are both kept; what its own node promised of it is not judged again here. But it
+speaks of its own node alone, and holds nothing that our pages cannot read: see `demands`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from appliance.store import values
+from appliance.store.demands import Demands
 from appliance.store.entries import Entry, Op
 from appliance.store.ids import RowId, StreamId
 from appliance.store.quarantine import Hold, Reason
@@ -36,6 +38,7 @@ class ForeignTable:
         self.schema = table.schema
         self.room = table.room
         self.written_afar = table.owner in WRITERS
+        self.demands = Demands(table)
         self.names = tuple(column.name for column in table.columns)
         self._heads = ("id", "own", *self.names)
         self.delete = f"DELETE FROM {table.name} WHERE id = ? AND own IS NULL"

@@ -156,8 +156,7 @@ class _Work:
         except NOT_THE_ENTRY:
             raise
         except Exception as error:  # noqa: BLE001 - one bad fold must not stop a whole stream
-            why = Hold(Reason.FAILED, f"{type(error).__name__}: {error}")
-            self._hold(lane, entry, why)
+            self._hold(lane, entry, Hold.of(error))
 
     @contextmanager
     def _undone_if_it_fails(self) -> Iterator[None]:
@@ -183,7 +182,9 @@ class _Work:
             return Hold(Reason.UNKNOWN_TABLE, f"no table {entry.table} here")
         why = foreign.not_its_own(begins, table, entry)
         content = why or foreign.content_of(table, entry)
-        return content if isinstance(content, Hold) else (table, content)
+        if isinstance(content, Hold):
+            return content
+        return table.demands.unmet(begins, content) or (table, content)
 
     def _look_for_parents(self, part: Sequence[Entry], told: Sequence[Told]) -> None:
         """Find the rows that the entries point to, with one question for many of them.

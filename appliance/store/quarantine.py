@@ -8,8 +8,9 @@ dropped: it waits for its parent, or for a version of the program that understan
 import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final, Self
 
+from appliance.errors import VuzolError
 from appliance.store.entries import Entry
 from appliance.store.ids import StreamId
 from appliance.store.reader import Reader
@@ -44,6 +45,7 @@ class Reason(StrEnum):
     READY = "ready"  # nothing stands in its way any more: the next step takes it
     UNKNOWN_TABLE = "unknown_table"
     NEWER_SCHEMA = "newer_schema"
+    NEWER_VALUE = "newer_value"  # an enumeration has one that is not known here
     NOT_ITS_OWN = "not_its_own"  # the stream's node may not write that row
     UNREADABLE = "unreadable"
     FAILED = "failed"  # the row or its fold was refused
@@ -53,6 +55,16 @@ PATIENT: Final = frozenset({Reason.WAITING, Reason.BEHIND, Reason.READY})
 """What only waits its turn; everything else is quarantine and needs a person or an upgrade."""
 
 
+class NotItsOwn(VuzolError):
+    """A fold has found a row that its node may not write."""
+
+    code: ClassVar[str] = "not_its_own"
+    status_hint: ClassVar[int] = 403
+
+    def __init__(self, told: str) -> None:
+        super().__init__(told, next_step="find out who holds the key of that node")
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """The decision to hold an entry."""
@@ -60,6 +72,13 @@ class Hold:
     reason: Reason
     told: str
     parent: bytes | None = None  # the row that it waits for
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """Return why a row is held that could not be written, or was refused by its fold."""
+        if isinstance(error, NotItsOwn):
+            return cls(Reason.NOT_ITS_OWN, error.cause)
+        return cls(Reason.FAILED, f"{type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True, slots=True)

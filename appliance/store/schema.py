@@ -32,6 +32,8 @@ def checked(table: Table) -> Table:
         raise ValueError(f"{table.name}: the store itself names {sorted(RESERVED & set(names))}")
     if any(column.since > 1 and not column.null for column in table.columns):
         raise ValueError(f"{table.name}: a later column must be allowed to be null")
+    if table.owner is not Owner.UP and any(column.home for column in table.columns):
+        raise ValueError(f"{table.name}: a home is for rows that stay with the node they are of")
     if [c.since for c in table.columns] != sorted(c.since for c in table.columns):
         raise ValueError(f"{table.name}: columns stand in the order in which they came")
     for group in (table.key, *table.unique, *table.indexes):
@@ -74,10 +76,17 @@ def column_line(table: Table, column: Column) -> str:
         return _local_line(table, column)
     rules = [] if column.null else [f"{column.name} IS NOT NULL"]
     rules += [f"({column.check})"] if column.check else []
+    rules += [_home_rule(column)] if column.home else []
     if not rules:
         return f"{column.name} {column.kind}"
     free = "own IS NULL OR deleted" if table.owner is Owner.DOWN else "own IS NULL"
     return f"{column.name} {column.kind} CHECK ({free} OR ({' AND '.join(rules)}))"
+
+
+def _home_rule(column: Column) -> str:
+    if column.refers:
+        return f"ifnull(substr({column.name}, 1, 2) = substr(id, 1, 2), TRUE)"
+    return f"printf('%04X', {column.name}) = hex(substr(id, 1, 2))"
 
 
 def counts_itself(table: Table) -> bool:

@@ -5,8 +5,9 @@ rows may demand all follow from the declaration.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ class Lane(IntEnum):
         return self.name.lower()
 
 
+Reads = Callable[[Any], bool]
+"""Tells whether this version can read a value of the column's kind that is not null."""
+
+ID_LENGTH: Final = 14
+LATEST: Final = 1 << 47
+"""A moment that no clock of ours will show, in the year 6429; a calendar can still name it."""
+
 URGENT: Final = frozenset({Lane.ALARMS, Lane.TICKETS})
 """The lanes with a connection of their own."""
 
@@ -57,16 +65,31 @@ class Column:
     check: str = ""  # demanded of own rows only: a foreign row is kept and shown, never refused
     refers: str = ""  # the table whose row id it holds
     since: int = 1
+    home: bool = False  # it names the node where the row was born, or a row that was born there
+    known: frozenset[str] = frozenset()  # the values of its enumeration, in this version
+    reads: Reads | None = field(default=None, repr=False)  # what of another node fails it is held
 
 
 def integer(name: str, *, null: bool = False, check: str = "", since: int = 1) -> Column:
-    """Declare a whole number: counts, milliseconds, flags."""
+    """Declare a whole number: counts, flags."""
     return Column(name, "INTEGER", null=null, check=check, since=since)
 
 
-def text(name: str, *, null: bool = False, check: str = "", since: int = 1) -> Column:
-    """Declare a text in NFC."""
-    return Column(name, "TEXT", null=null, check=check, since=since)
+def moment(name: str, *, null: bool = False, since: int = 1) -> Column:
+    """Declare milliseconds since 1970, such that a calendar can name them."""
+    return Column(name, "INTEGER", null=null, since=since, reads=_is_moment)
+
+
+def home(name: str) -> Column:
+    """Declare the number of the node where the row was born: no other may write it."""
+    return Column(name, "INTEGER", home=True)
+
+
+def text(
+    name: str, *, null: bool = False, check: str = "", since: int = 1, reads: Reads | None = None
+) -> Column:
+    """Declare a text in NFC; `reads` tells which texts our pages can read, if not all."""
+    return Column(name, "TEXT", null=null, check=check, since=since, reads=reads)
 
 
 def blob(name: str, *, null: bool = False, since: int = 1) -> Column:
@@ -76,18 +99,38 @@ def blob(name: str, *, null: bool = False, since: int = 1) -> Column:
 
 def real(name: str, *, null: bool = False, since: int = 1) -> Column:
     """Declare a measured value."""
-    return Column(name, "REAL", null=null, since=since)
+    return Column(name, "REAL", null=null, since=since, reads=isfinite)
 
 
-def reference(name: str, table: str, *, null: bool = False, since: int = 1) -> Column:
-    """Declare the id of a row of a replicated table, wherever it was born."""
-    return Column(name, "BLOB", null=null, refers=table, since=since)
+def row_id(name: str, *, null: bool = False, since: int = 1) -> Column:
+    """Declare the id of a row that nobody waits for: it may be gone, and what names it stays."""
+    return Column(name, "BLOB", null=null, since=since, reads=_is_id)
+
+
+def reference(
+    name: str, table: str, *, null: bool = False, since: int = 1, home: bool = False
+) -> Column:
+    """Declare the id of a row of a replicated table.
+
+    That row was born anywhere; with `home`, at the node of this row, in whichever of its starts.
+    """
+    return Column(name, "BLOB", null=null, refers=table, since=since, home=home, reads=_is_id)
 
 
 def one_of(name: str, values: type[StrEnum], *, null: bool = False, since: int = 1) -> Column:
-    """Declare a text that is a value of the enumeration; own rows are checked."""
+    """Declare a text that is a value of the enumeration, as this version knows it."""
+    known = frozenset(str(value) for value in values)
     allowed = ", ".join(f"'{value}'" for value in values)
-    return Column(name, "TEXT", null=null, check=f"{name} IN ({allowed})", since=since)
+    check = f"{name} IN ({allowed})"
+    return Column(name, "TEXT", null=null, check=check, since=since, known=known)
+
+
+def _is_moment(value: int) -> bool:
+    return 0 <= value < LATEST
+
+
+def _is_id(value: bytes) -> bool:
+    return len(value) == ID_LENGTH
 
 
 Projector = Callable[["Transaction", Sequence[Row]], None]

@@ -307,3 +307,21 @@ def test_a_technician_does_not_read_the_trail(
     assert client.get("/audit.csv").status_code == 403
     with store.read() as reader:
         assert queries.names(reader)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        "[" * 20_000,
+        '{"a": [[1]]}',
+        '{"a": {"b": 1}}',
+        '{"a": "\\ud800"}',
+        "[1]",
+        "{",
+    ],
+)
+def test_facts_that_nobody_here_writes_are_shown_as_they_came(store: Store, facts: str) -> None:
+    told = {"actor": "office:" + "9" * 5000, "action": "x", "subject": "", "facts": facts, "at": 1}
+    store.write(lambda tx: tx.insert(AUDIT, told))
+    with store.read() as reader:
+        assert trail.lines(reader, trail.Filter(action="x"))[0].facts == {"?": facts}

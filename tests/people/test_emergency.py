@@ -6,14 +6,20 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from appliance.people import entrance, queries, trail
+from appliance.people import entrance, queries, service, trail
 from appliance.people.access import moment
 from appliance.people.errors import CodeUnknown
 from appliance.people.model import CODES_OF_AN_OFFICE, EMERGENCY_SECONDS, Role
+from appliance.people.tables import CODE_USE
+from appliance.store import inbox, projection
 from appliance.store.clock import ClockQuality, FixedClock
 from appliance.store.database import Store
+from appliance.store.ids import RowId, StreamId
+from appliance.store.quarantine import Reason
+from appliance.store.tables import Lane
 from appliance.web.context import Context
 from tests.people.staffing import hire, sign_in
+from tests.store.forging import Forger
 
 NAME = "Степан Гончар"
 
@@ -180,3 +186,38 @@ def test_an_office_that_is_none_gets_no_codes(store: Store, office: FlaskClient)
     assert office.post("/staff/codes/77").status_code == 303
     with store.read() as reader:
         assert {code.office for code in queries.emergency_codes(reader)} == {1}
+
+
+# --- uses that come from villages -----------------------------------------------------------------
+
+
+def use_from(store: Store, node: int, code: RowId) -> list[Reason]:
+    """Let a village's word that a code was used land here; return why it is held."""
+    written = Forger(StreamId(node, 77), Lane.TICKETS)
+    written.insert(CODE_USE, [code.blob, NAME, 1])
+    store.write(inbox.append, written.stream, written.lane, written.entries)
+    while store.write(projection.step):
+        pass
+    with store.read() as reader:
+        return [one.reason for one in projection.quarantined(reader)]
+
+
+def test_a_village_cannot_use_up_the_code_of_another_office(
+    store: Store, office: FlaskClient, codes: list[str]
+) -> None:
+    with store.read() as reader:
+        code = queries.emergency_codes(reader)[0]
+    assert use_from(store, 2, code.id) == [Reason.NOT_ITS_OWN]
+    assert use(office, codes[0]) == 303
+
+
+def test_a_use_of_a_code_that_was_replaced_meanwhile_is_kept(store: Store) -> None:
+    """The village had no link: it could not know that the centre had printed new ones."""
+    issue = {"office": 2, "hashes": ["h"], "by": "system"}
+    store.write(service.issue_codes, **issue)
+    with store.read() as reader:
+        code = queries.emergency_codes(reader)[0]
+    store.write(service.issue_codes, **issue)
+    assert use_from(store, 2, code.id) == []
+    with store.read() as reader:
+        assert queries.code_is_used(reader, code.id)

@@ -14,10 +14,14 @@ from appliance.queue import catalogue, queries, service, tables
 from appliance.queue.catalogue import Described
 from appliance.queue.model import Event, Purpose, Ticket
 from appliance.queue.service import Operator, Wish
+from appliance.store import inbox, projection
 from appliance.store.clock import FixedClock
 from appliance.store.database import Store
-from appliance.store.ids import RowId
+from appliance.store.ids import RowId, StreamId
+from appliance.store.quarantine import Reason
+from appliance.store.tables import Lane
 from appliance.web import idempotency
+from tests.store.forging import Forger
 
 KYIV: Final = ZoneInfo("Europe/Kyiv")
 TABLES: Final = (*people_tables.TABLES, *idempotency.TABLES, *tables.TABLES)
@@ -68,6 +72,27 @@ class Office:
         """Return a ticket as it stands."""
         with self.store.read() as reader:
             return queries.ticket(reader, ticket_id)
+
+    def receive(self, *written: Forger) -> None:
+        """Let what other nodes have written land here."""
+        for one in written:
+            self.store.write(inbox.append, one.stream, one.lane, one.entries)
+        while self.store.write(projection.step):
+            pass
+
+    def copy_of_a_ticket(self, node: int, token_hash: bytes) -> RowId:
+        """Let a ticket of a village land here; return its id."""
+        written = Forger(StreamId(node, 77), Lane.TICKETS)
+        at = self.clock.wall()
+        row = [node, 1, "А", 1, self.extract.blob, "submit", "uk", None, token_hash, "kiosk", at]
+        born = written.insert(tables.TICKETS, row)
+        self.receive(written)
+        return born
+
+    def held(self) -> list[tuple[str, Reason]]:
+        """Return the table of each entry that is held, and why."""
+        with self.store.read() as reader:
+            return [(one.table, one.reason) for one in projection.quarantined(reader)]
 
     def count(self, table: str) -> int:
         """Count the rows of a table."""

@@ -10,13 +10,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from appliance.people.model import Role
-from appliance.queue import here, service
+from appliance.queue import here
 from appliance.queue.model import Purpose
-from appliance.queue.service import Wish
 from appliance.store.clock import FixedClock
 from appliance.store.database import Store
 from appliance.web.context import Context
-from tests.queue.office import HERE, TABLES, Office, moment
+from tests.queue.office import TABLES, Office, moment
 
 TICKETS = "/api/queue/tickets"
 Console = Callable[..., FlaskClient]
@@ -229,13 +228,7 @@ def test_the_copy_of_another_offices_ticket_is_told_to_staff_alone(
     kiosk: FlaskClient, phone: FlaskClient, console: Console, office: Office
 ) -> None:
     """The centre has a copy that may be old: the village has called the person long ago."""
-    neighbour = service.Office(3, HERE.zone, HERE.opens)
-    wish = Wish(office.extract, Purpose.SUBMIT, "uk")
-    token = here.token_hash("token")
-    taken = office.store.write(
-        service.take_ticket, neighbour, wish, device="kiosk", token_hash=token
-    )
-    path = f"{TICKETS}/{taken.id}"
+    path = f"{TICKETS}/{office.copy_of_a_ticket(3, here.token_hash('token'))}"
     assert [at.get(f"{path}?k=token").status_code for at in (phone, kiosk)] == [404, 404]
     assert console("a-stranger", Role.TECHNICIAN).get(f"{path}?k=token").status_code == 404
     assert told(console().get(path))["state"] == "WAITING"

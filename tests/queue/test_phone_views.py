@@ -4,11 +4,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from appliance.queue import here, service
-from appliance.queue.model import Event, Purpose
+from appliance.queue.model import Event
 from appliance.queue.queries import TicketUnknown
-from appliance.queue.service import Wish
 from appliance.store.clock import FixedClock
-from tests.queue.office import HERE, OKSANA, Office, moment
+from tests.queue.office import OKSANA, Office, moment
 from tests.queue.reading import text
 
 BIDI = "\u202e"
@@ -53,16 +52,11 @@ def test_the_ticket_of_another_office_is_not_given_back_here(
     phone: FlaskClient, office: Office
 ) -> None:
     """The centre has a copy of it: it took the ticket back, and the village called it later."""
-    neighbour = service.Office(3, HERE.zone, HERE.opens)
-    wish = Wish(office.extract, Purpose.SUBMIT, "uk")
-    token_hash = here.token_hash("token")
-    taken = office.store.write(
-        service.take_ticket, neighbour, wish, device="kiosk", token_hash=token_hash
-    )
-    assert phone.get(f"/t/{taken.id}?k=token").status_code == 404
-    assert phone.post(f"/t/{taken.id}/cancel?k=token").status_code == 404
+    copy = office.copy_of_a_ticket(3, here.token_hash("token"))
+    assert phone.get(f"/t/{copy}?k=token").status_code == 404
+    assert phone.post(f"/t/{copy}/cancel?k=token").status_code == 404
     with pytest.raises(TicketUnknown):
-        office.store.write(service.cancel_by_visitor, taken.id)
+        office.store.write(service.cancel_by_visitor, copy)
     assert office.count("queue_event") == 0
 
 

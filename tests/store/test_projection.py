@@ -363,12 +363,24 @@ def test_an_unreadable_entry_is_held_and_nothing_else(
     assert rows(centre, WINDOW)[first] == {"title": "перше", "ticket": None, "busy": 0}
 
 
-@pytest.mark.parametrize("value", ["not a number", 1 << 63])
-def test_a_value_of_another_kind_is_held(centre: Store, state: Forger, value: Any) -> None:
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("not a number", Reason.UNREADABLE),
+        ("12", Reason.UNREADABLE),  # the database would make a number of it, the fold a text
+        (1.0, Reason.UNREADABLE),
+        (b"", Reason.UNREADABLE),
+        (None, Reason.UNREADABLE),
+        (1 << 63, Reason.FAILED),
+    ],
+)
+def test_a_value_of_another_kind_is_held(
+    centre: Store, state: Forger, value: Any, reason: Reason
+) -> None:
     state.insert(WINDOW, ["перше", None, value])
     state.insert(WINDOW, ["останнє", None, 0])
     land(centre, state)
-    assert reasons(centre) == [(1, Reason.FAILED)]
+    assert reasons(centre) == [(1, reason)]
     assert len(rows(centre, WINDOW)) == 1
 
 

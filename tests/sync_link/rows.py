@@ -24,7 +24,7 @@ STEPS: Final = Table(
     owner=Owner.UP,
     lane=Lane.TICKETS,
     append_only=True,
-    columns=(reference("visit", "trial_visit"), text("word")),
+    columns=(reference("visit", "trial_visit", home=True), text("word")),
 )
 READINGS: Final = Table(
     "trial_reading",

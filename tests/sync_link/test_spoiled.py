@@ -8,13 +8,16 @@ import pytest
 
 from appliance.store import log, projection
 from appliance.store.entries import GENESIS, Entry, link
+from appliance.store.ids import StreamId
+from appliance.store.quarantine import Reason
 from appliance.store.tables import Lane
 from sync import wire
 from sync.messages import Code, Reply, Request
 from sync.signing import Head, Nonce, body_hash, open_reply
 from sync.wire import Batch
+from tests.store.forging import Forger
 from tests.sync_link.pair import HROMADA, KEYS, HubServer, until
-from tests.sync_link.rows import open_store, visit
+from tests.sync_link.rows import STEPS, VISITS, numbers, open_store, visit
 from tests.sync_link.test_hub import answered, sent
 
 LANE = Lane.TICKETS
@@ -180,3 +183,23 @@ def test_a_spoiled_batch_is_told_why_and_stored_nowhere(
     good, told = sender.send(part(written, HERE, 12))  # and the true rest is taken
     assert (good, told and told.have) == (200, 12)
     until(lambda: centre.seen() == list(range(6)))
+
+
+def test_a_signed_batch_moves_nothing_of_another_office(centre: HubServer) -> None:
+    """The key of a village may be stolen: it is taken in, told to be held, and shown."""
+    visit_of_the_centre = centre.store.write(visit, 1)
+    forged = Forger(StreamId(2, 77), LANE)
+    forged.insert(STEPS, [visit_of_the_centre.blob, "скасовано"])
+    forged.insert(VISITS, [2, "своє"])
+    batch = Batch(forged.stream, LANE, 0, GENESIS, tuple(forged.entries))
+    status, reply = Sender(centre).send(batch)
+    assert (status, reply and reply.have) == (200, 2)
+
+    def held() -> list[Reason]:
+        with centre.store.read() as reader:
+            return [one.reason for one in projection.quarantined(reader)]
+
+    until(lambda: held() == [Reason.NOT_ITS_OWN])
+    with centre.store.read() as reader:
+        assert reader.value("SELECT count(*) FROM trial_step") == 1
+        assert numbers(reader) == [1, 2]
