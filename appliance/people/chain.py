@@ -9,7 +9,7 @@ from typing import Final
 
 import cbor2
 
-from appliance.store.ids import LENGTH, RowId
+from appliance.store.ids import LENGTH
 from appliance.store.tables import Row
 
 DIGEST: Final = 16
@@ -17,9 +17,9 @@ STREAM_LENGTH: Final = 8
 COLUMNS: Final = ("actor", "action", "subject", "facts", "at")
 
 
-def stream_key(row: RowId) -> bytes:
-    """Return node and epoch of the stream that the row was born in."""
-    return row.blob[:STREAM_LENGTH]
+def stream_key(row: bytes) -> bytes:
+    """Return node and epoch of the stream that the row of this id was born in."""
+    return row[:STREAM_LENGTH]
 
 
 def genesis(stream: bytes) -> bytes:

@@ -135,7 +135,7 @@ def _linked(tx: Transaction, rows: Sequence[Row]) -> None:
     heads: dict[bytes, tuple[int, bytes]] = {}
     links = []
     for row in rows:
-        stream = chain.stream_key(RowId.of(row["id"]))
+        stream = chain.stream_key(row["id"])
         place, previous = heads.get(stream) or _head(tx, stream)
         link = chain.link(previous, chain.told(row))
         heads[stream] = (place + 1, link)

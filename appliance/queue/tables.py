@@ -60,8 +60,8 @@ def _moves(tx: Transaction, events: Sequence[Row]) -> None:
         if move.step > known.step:
             standings[ticket] = model.folded(known, move)
             _tell_move(tx, row, event["ticket"], known, move)
-    for ticket, standing in standings.items():
-        tx.update_where(CURRENT, {"ticket": ticket}, _columns(standing))
+    moved = [{"ticket": ticket, **_columns(one)} for ticket, one in standings.items()]
+    tx.update_all(CURRENT, "ticket", moved)
 
 
 def _current(tx: Transaction, ticket: bytes) -> Record | None:

@@ -58,13 +58,16 @@ class Statements:
         """Return the statement that inserts a LOCAL row or replaces what its key finds."""
         return self._keep(("put", names), lambda: self._inserted(names) + self._or_replace(names))
 
-    def update(self, names: tuple[str, ...], where: Where) -> tuple[str, list[Value]]:
-        """Return the statement that changes rows, and the values of its condition."""
+    def update(
+        self, names: tuple[str, ...], where: Where, *, told: bool = True
+    ) -> tuple[str, list[Value]]:
+        """Return the statement that changes rows, and tells them, with its condition's values."""
         shape, values = self._condition(where)
         sets = ", ".join(f"{name} = ?" for name in names)
+        end = " RETURNING *" if told else ""
         return self._keep(
-            ("update", names, shape),
-            lambda: f"UPDATE {self.table.name} SET {sets} WHERE {self._said(shape)} RETURNING *",
+            ("update", names, shape, told),
+            lambda: f"UPDATE {self.table.name} SET {sets} WHERE {self._said(shape)}{end}",
         ), values
 
     def shift(self, names: tuple[str, ...], where: Where) -> tuple[str, list[Value]]:

@@ -146,6 +146,19 @@ class Transaction(Reader):
                 self._log(statements, Op.UPDATE, self._journal.next_seq(), row["id"], body)
         return rows
 
+    def update_all(self, table: Table, by: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Change rows of a LOCAL table, each found by its own value of the column `by`.
+
+        All rows name the same columns. Whoever must know who was found uses `update_where`.
+        """
+        statements = self._local(table)
+        each = [statements.changes(row) for row in rows]
+        if each:
+            keys = [row.pop(by) for row in each]
+            sql, _ = statements.update(tuple(each[0]), {by: keys[0]}, told=False)
+            pairs = zip(each, keys, strict=True)
+            self.run_many(sql, [(*row.values(), key) for row, key in pairs])
+
     def shift(self, table: Table, where: Where, by: Mapping[str, object]) -> list[Row]:
         """Add to columns of the rows of a LOCAL table that hold all of `where`; return them."""
         statements = self._local(table)

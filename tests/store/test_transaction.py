@@ -306,6 +306,29 @@ def test_a_reader_in_a_transaction_sees_what_it_has_written(store: Store) -> Non
     assert store.write(look) == 1
 
 
+def test_local_rows_are_changed_each_by_its_own_key(store: Store) -> None:
+    first, second, third = (store.write(take) for _ in range(3))
+
+    def verb(tx: Transaction) -> None:
+        tx.update_all(STANDING, "ticket", [])
+        told = [{"state": State.CALLED, "ticket": one} for one in (first, third)]
+        tx.update_all(STANDING, "ticket", told)
+
+    store.write(verb)
+    with store.read() as reader:
+        rows = reader.all("SELECT ticket, state FROM standing ORDER BY ticket")
+    assert [(RowId.of(row["ticket"]), row["state"]) for row in rows] == [
+        (first, "called"),
+        (second, "waiting"),
+        (third, "called"),
+    ]
+
+
+def test_rows_of_a_replicated_table_are_not_changed_many_at_once(store: Store) -> None:
+    with pytest.raises(NotOurs):
+        store.write(lambda tx: tx.update_all(PERSON, "name", [{"name": "Олена", "age": 3}]))
+
+
 def test_a_local_row_is_shifted_by_what_is_told(tmp_path: Path) -> None:
     counted = Table(
         "counted",
