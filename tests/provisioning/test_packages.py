@@ -6,7 +6,8 @@ The script runs for real, as a user who may install nothing, with a PATH of chos
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,20 +21,26 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def folder() -> Iterator[Path]:
+    """Make a folder that anybody may enter; pytest keeps its own to itself."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
     """Return what runs the script as an unprivileged user who finds these commands and no other."""
 
     def as_nobody(target: str, *commands: str) -> "subprocess.CompletedProcess[str]":
-        found = tmp_path / "commands"
+        found = folder / "commands"
         found.mkdir()
         for name in (*SHELL, *commands):
             (found / name).symlink_to(installed(name))
-        script = shutil.copy(SCRIPT, tmp_path)
-        for folder in (tmp_path, *tmp_path.parents[:2]):  # pytest keeps them to itself
-            folder.chmod(0o755)
+        script = shutil.copy(SCRIPT, folder)
         return subprocess.run(
             [*without_root(), installed("env"), "-i", f"PATH={found}", "bash", script, target],
-            cwd=tmp_path,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
