@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +14,8 @@ import pytest
 from tests.sync.simulation.world import World
 
 FAST = range(40)
-SOAK = range(1000, 2000)
+EACH = 100
+SOAK = range(1000, 2000, EACH)
 ROOT = Path(__file__).parent.parent.parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - what is tried is the order of things; disks have tests of their own
 
@@ -72,11 +75,19 @@ def _trace(seed: int, folder: Path) -> list[str]:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
-def test_a_thousand_runs_lose_nothing() -> None:
-    for seed in SOAK:
-        with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
-            try:
-                World(seed, Path(name)).run()
-            except AssertionError as error:
-                raise AssertionError(f"seed {seed}: {error}") from error
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("first", SOAK, ids=lambda first: f"{first} to {first + EACH - 1}")
+def test_a_thousand_runs_lose_nothing(first: int) -> None:
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
+        failed = [told for told in processes.map(_failure, range(first, first + EACH)) if told]
+    assert failed == []
+
+
+def _failure(seed: int) -> str:
+    """Return what went wrong in the run of a seed; empty: nothing did."""
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+        try:
+            World(seed, Path(name)).run()
+        except AssertionError as error:
+            return f"seed {seed}: {error}"
+    return ""
