@@ -224,6 +224,10 @@ def _columns(described: Described) -> dict[str, str | int | None]:
     }
 
 
+PURPOSES: Final = frozenset(Purpose)
+"""Those that this version knows; a purpose of a newer one is passed over."""
+
+
 @lru_cache(maxsize=512)
 def _service(row: sqlite3.Row) -> Service:
     """Return what a row says; the same row is read again with each ticket."""
@@ -237,7 +241,7 @@ def _service(row: sqlite3.Row) -> Service:
         hint_uk=row["hint_uk"] or "",
         hint_en=row["hint_en"] or "",
         icon=row["icon"],
-        purposes=tuple(Purpose(one) for one in row["purposes"].split(",") if one),
+        purposes=tuple(Purpose(one) for one in row["purposes"].split(",") if one in PURPOSES),
         prepare=tuple(one for one in (row["prepare"] or "").splitlines() if one.strip()),
         state=ServiceState(row["state"]),
         nominal_minutes=row["nominal_minutes"],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from appliance.store import values
+from appliance.store.demands import Demands
 from appliance.store.failures import RuleBroken
 from appliance.store.reader import Reader
 from appliance.store.revisions import NEVER, DownPage, DownRow, Outcome, PageKind, Rev
@@ -191,11 +192,16 @@ def _show_row(place: _Place, row: DownRow) -> None:
 
 
 def _shown(place: _Place, table: Table, row: DownRow) -> bool:
-    """Write the visible row; later columns that we do not know stand at the end of its body."""
+    """Write the visible row; later columns that we do not know stand at the end of its body.
+
+    A value that no page of this version could read is left aside with its row.
+    """
     try:
         told = values.decode_row(row.body or b"")
         known = [column for column in table.columns if column.since <= row.schema]
-        if len(told) < len(known):
+        if len(told) < len(known) or Demands(table).unmet(
+            row.id, dict(enumerate(told[: len(known)]))
+        ):
             return False
         names = ["id", "scope", "rev_epoch", "rev_seq", *(column.name for column in known)]
         place.tx.run(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from shutil import copyfile
 
@@ -14,7 +15,7 @@ from appliance.store import down, grants
 from appliance.store.database import Store
 from appliance.store.ids import RowId
 from appliance.store.revisions import NEVER, DownPage, Grants, Outcome, PageKind, Rev
-from appliance.store.tables import Lane, Owner, Table, integer, text
+from appliance.store.tables import Lane, Owner, Table, integer, one_of, text
 from appliance.store.transaction import NotOurs, Transaction
 from tests.store.two_ends import (
     CENTRE,
@@ -335,6 +336,38 @@ def test_rows_of_a_newer_centre_are_shown_as_far_as_they_are_known(tmp_path: Pat
     assert node.write(down.replay) == 2
     assert (rows(node, WIDER), rows(node, EXTRA)) == ({first: row}, {extra: {"n": 5}})
     assert node.write(down.replay) == 0
+    node.close()
+    centre.close()
+
+
+class Mood(StrEnum):
+    """What a program of the release before knows of a mood."""
+
+    CALM = "calm"
+
+
+class NewerMood(StrEnum):
+    """What the present one knows."""
+
+    CALM = "calm"
+    LOUD = "loud"
+
+
+def test_a_row_with_a_value_of_a_newer_centre_waits_for_the_upgrade(tmp_path: Path) -> None:
+    """Each page that read it would have failed until then."""
+    old = Table("hall_mood", owner=Owner.DOWN, lane=Lane.STATE, columns=(one_of("mood", Mood),))
+    new = replace(old, columns=(one_of("mood", NewerMood),))
+    centre = opened(tmp_path / "centre.db", node=CENTRE, tables=(*TABLES, new))
+    node = opened(tmp_path / "node.db", node=VILLAGE, tables=(*TABLES, old))
+    node.write(down.obey, Grants(1, (ALL,)))
+    calm = centre.write(lambda tx: tx.insert(new, {"mood": "calm"}, scope=ALL))
+    loud = centre.write(lambda tx: tx.insert(new, {"mood": "loud"}, scope=ALL))
+    follow(centre, node, ALL)
+    assert rows(node, old) == {calm: {"mood": "calm"}}
+    node.close()
+    node = opened(tmp_path / "node.db", node=VILLAGE, tables=(*TABLES, new))
+    assert node.write(down.replay) == 1
+    assert rows(node, new) == {calm: {"mood": "calm"}, loud: {"mood": "loud"}}
     node.close()
     centre.close()
 
