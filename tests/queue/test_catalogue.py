@@ -4,9 +4,11 @@ import pytest
 
 from appliance.queue import catalogue
 from appliance.queue.catalogue import BadPrefix, NoPurpose
+from appliance.queue.model import Purpose
 from appliance.queue.service import (
     ServiceClosed,
 )
+from appliance.queue.tables import SERVICES
 from tests.queue.office import (
     NUMBER,
     Office,
@@ -63,3 +65,11 @@ def test_a_retired_service_is_not_offered_and_old_tickets_still_name_it(office: 
         assert catalogue.service_names(reader)[taken.service].name("en") == "Довідка або витяг (en)"
     with pytest.raises(ServiceClosed):
         office.take()
+
+
+def test_a_purpose_of_a_newer_centre_is_passed_over_and_the_service_offered(office: Office) -> None:
+    told = {"purposes": "submit,video_call"}
+    office.store.write(lambda tx: tx.update_where(SERVICES, {"id": office.extract}, told))
+    with office.store.read() as reader:
+        found = catalogue.service(reader, office.extract, office=NUMBER)
+    assert found.purposes == (Purpose.SUBMIT,)
