@@ -88,7 +88,19 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]
         self._look_at = 0.0
         self._paused_until = 0.0
         self._quiet_until = 0.0
+        self._woken = False
         super().__init__(*args, **given)
+
+    def look(self, seconds: float) -> None:
+        """Wait so long at most for something to happen on any connection, and deal with it."""
+        self._woken = False  # whoever calls from now on wakes the wait that follows
+        wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
+
+    def pull_trigger(self) -> None:
+        """Wake the loop for a change that it is to see; once is enough until it looks again."""
+        if not self._woken:
+            self._woken = True
+            super().pull_trigger()
 
     def readable(self) -> bool:
         """Tell whether somebody may come in now; look after those who are in, now and then."""
@@ -231,13 +243,10 @@ class Server:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._turn(LOOK_SECONDS)
+            self.door.look(LOOK_SECONDS)
         self._drain()
         self._dispatcher.shutdown(timeout=max(0.1, self._until - time.monotonic()))
         wasyncore.close_all(self._map, ignore_all=True)
-
-    def _turn(self, seconds: float) -> None:
-        wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
 
     def _drain(self) -> None:
         door = self.door
@@ -250,7 +259,7 @@ class Server:
             if time.monotonic() - began > GRACE_SECONDS:
                 for channel in door.active_channels.values():
                     channel.will_close = channel.will_close or channel.is_idle()
-            self._turn(0.05)
+            door.look(0.05)
 
 
 class Servers:
