@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from appliance.store.quarantine import Hold, Reason
+from appliance.store.statements import HOLDS
 from appliance.store.tables import Column, Table, Value
 
 NODE_WIDTH: Final = 2
-KINDS: Final[Mapping[str, type]] = {"INTEGER": int, "TEXT": str, "BLOB": bytes, "REAL": float}
 
 
 class Demands:
@@ -63,7 +63,7 @@ class Demands:
 
 def _kinds(column: Column) -> frozenset[type]:
     """Return the types of values that the column holds."""
-    kind = KINDS[column.kind]
+    kind = HOLDS[column.kind]
     return frozenset({kind, type(None)}) if column.null else frozenset({kind})
 
 
