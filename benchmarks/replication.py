@@ -79,22 +79,24 @@ def _return(centre: Appliance, village: Appliance) -> Iterator[Figure]:
     yield Figure("rows that waited in the village", rows, "rows", "tickets, events, audit")
     yield Figure("bytes a row on the wire, all in", sent / rows, "B", "both ways", "<= 10")
     told = f"projection on; village, centre and visitors on one machine, {seconds:.1f} s"
-    yield Figure("rows a second into the centre", rows / seconds, "/s", told, ">= 10000")
+    yield Figure(
+        "rows a second into the centre, touched 40 times a second", rows / seconds, "/s", told
+    )
     yield Figure("rows a second of the centre's processor", rows / used * 1000, "/s")
     ratio, versus = _slower(during, _latencies(_kiosk_crowd(centre, VISIT)))
     told = f"{versus}; the kiosk is asked each {VISIT * 1000:.0f} ms"
-    yield Figure("kiosk's p99 at the centre meanwhile", ratio, "x", told, "<= 2")
+    yield Figure("kiosk's p99 at the centre, touched 40 times a second", ratio, "x", told)
 
 
 def _return_under_siege(centre: Appliance, village: Appliance) -> Iterator[Figure]:
-    """Ask the centre's kiosk without a pause meanwhile: more than any number of visitors would."""
+    """Ask the centre's kiosk without a pause meanwhile; the bounds are those of this worst case."""
     crowd = _kiosk_crowd(centre)
     rows, seconds = _returned(centre, village)
     during = _latencies(crowd)
     told = f"the kiosk is asked without a pause on the same two cores, {seconds:.1f} s"
-    yield Figure("rows a second into a centre under siege", rows / seconds, "/s", told)
+    yield Figure("rows a second into the centre", rows / seconds, "/s", told, ">= 10000")
     ratio, versus = _slower(during, _latencies(_kiosk_crowd(centre)))
-    yield Figure("kiosk's p99 at a centre under siege", ratio, "x", versus)
+    yield Figure("kiosk's p99 at the centre meanwhile", ratio, "x", versus, "<= 2")
 
 
 def _slower(during: list[float], quiet: list[float]) -> tuple[float, str]:
