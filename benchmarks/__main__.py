@@ -20,6 +20,7 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
         return 2
+    REPORT.parent.mkdir(exist_ok=True)  # the subjects work beside it
     figures: list[Figure] = []
     for subject in chosen or SUBJECTS:
         print(f"== {subject}", flush=True)
@@ -27,7 +28,6 @@ def main(chosen: list[str]) -> int:
         for figure in measure():
             figures.append(figure)
             print(line(figure), flush=True)
-    REPORT.parent.mkdir(exist_ok=True)
     told = [figure.told() for figure in figures]
     REPORT.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     missed = [figure.name for figure in figures if figure.met is False]
