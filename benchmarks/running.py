@@ -78,6 +78,10 @@ class Appliance:
         times = self.process.cpu_times()
         return (times.user + times.system) * 1000
 
+    def core(self) -> int:
+        """Return the core that its process keeps to, or the first of several."""
+        return min(self.process.cpu_affinity() or [0])
+
     def written_bytes(self) -> int:
         """Return the bytes that its process caused to be written to the disk."""
         return int(self.process.io_counters().write_bytes)

@@ -33,10 +33,8 @@ from sync.messages import (
 )
 from sync.receiver import Centre, Response, Welcome
 from sync.signing import Head, body_hash
+from sync.step_size import StepSize
 from sync.wire import BadBatch, Batch
-
-PART: Final = 500
-"""Entries that are kept in one transaction: a few milliseconds of the writer."""
 
 PAGE_BYTES: Final = 48 << 10
 """Bodies of DOWN rows in one reply, about."""
@@ -127,26 +125,32 @@ def exchange(
 
 def take_in(store: Store, batch: Batch, give_way: GiveWay = alone) -> int:
     """Keep the rows that are not here yet; return how many those were. Raise `Gap`, `Forked`."""
-    taken = 0
-    for part in parts(batch):
+    with store.read() as reader:
+        have = inbox.cursor(reader, batch.stream, batch.lane).have
+    if batch.last <= have:
+        return store.write(keep, batch)  # it keeps nothing, but looks whether it is the same
+    taken, start, size = 0, max(0, have - batch.after), StepSize()
+    while start < len(batch.entries):
         give_way()
-        taken += store.write(keep, part)
+        part = first(batch, start, size.most)
+        taken += size.write(store, keep, part)
+        start += len(part.entries)
     return taken
 
 
-def parts(batch: Batch) -> Iterator[Batch]:
-    """Cut a batch into batches of whole transactions, of about `PART` entries each."""
-    start = 0
-    while start < len(batch.entries):
-        end = min(start + PART, len(batch.entries))
-        while end < len(batch.entries) and batch.entries[end].tx == batch.entries[end - 1].tx:
-            end += 1
-        yield batch.part(start, end)
-        start = end
+def first(batch: Batch, start: int, most: int) -> Batch:
+    """Return whole transactions of the batch from `start` on, of about `most` entries."""
+    end = min(start + most, len(batch.entries))
+    while end < len(batch.entries) and batch.entries[end].tx == batch.entries[end - 1].tx:
+        end += 1
+    return batch.part(start, end)
 
 
 def keep(tx: Transaction, part: Batch) -> int:
-    """Keep one part, if it continues what is here; return how many entries were new."""
+    """Keep one part, if it continues what is here; return how many entries were new.
+
+    Their rows are in the typed tables in the same transaction, unless older ones still wait.
+    """
     here = inbox.cursor(tx, part.stream, part.lane)
     if part.after > here.have:
         raise Gap(here, part.after)
@@ -155,6 +159,7 @@ def keep(tx: Transaction, part: Batch) -> int:
     if part.last <= here.have:
         return 0
     inbox.append(tx, part.stream, part.lane, part.entries)  # it passes over what is here
+    projection.follow(tx, part.stream, part.lane, part.entries)
     tx.announce("inbox")
     return part.last - here.have
 

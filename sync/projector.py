@@ -6,7 +6,6 @@ Promise: it never ends by itself. An entry that cannot be applied is held and co
 
 import logging
 import threading
-import time
 from typing import Final
 
 from appliance.courtesy import GiveWay, alone
@@ -14,36 +13,11 @@ from appliance.errors import VuzolError
 from appliance.store import projection
 from appliance.store.database import Store
 from appliance.store.failures import StoreClosed
-from appliance.store.transaction import Transaction
+from sync.step_size import StepSize
 
 LOG: Final = logging.getLogger(__name__)
 FIRST_PAUSE: Final = 0.5
-SHORTEST_STEP: Final = 0.01
-LONGEST_STEP: Final = 0.025
-"""Seconds that a step may keep the writer: about as long as two commits take on this disk, so that
-a visitor who comes meanwhile waits as for two more, and the disk takes a third of the time."""
-
-FEWEST: Final = 50
-MOST: Final = 600
 LONGEST_PAUSE: Final = 30.0
-
-
-def next_size(most: int, *, looked: int, taken: float, commit: float) -> int:
-    """Return how many entries the next step should look at.
-
-    `taken` is how long the last step ran for the `looked` entries, `commit` how long it then took
-    to become durable.
-    """
-    wanted = min(LONGEST_STEP, max(SHORTEST_STEP, 2 * commit))
-    fits = round(looked * wanted / max(taken, 1e-6))
-    return max(FEWEST, min(MOST, fits, 2 * most))
-
-
-def _step(tx: Transaction, most: int) -> tuple[int, float]:
-    """Project some entries; return how many were looked at, and the seconds that took."""
-    began = time.perf_counter()
-    looked = projection.step(tx, most)
-    return looked, time.perf_counter() - began
 
 
 class Projector:
@@ -52,7 +26,7 @@ class Projector:
     def __init__(self, store: Store, give_way: GiveWay = alone) -> None:
         self._store = store
         self._give_way = give_way
-        self._most = FEWEST
+        self._size = StepSize()
         self._wanted = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
@@ -100,12 +74,8 @@ class Projector:
     def _drain(self) -> None:
         while not self._stopping.is_set():
             self._give_way()
-            began = time.perf_counter()
-            looked, taken = self._store.write(_step, self._most)
-            if not looked:
+            if not self._size.write(self._store, projection.step, self._size.most):
                 return
-            commit = time.perf_counter() - began - taken
-            self._most = next_size(self._most, looked=looked, taken=taken, commit=commit)
 
     @staticmethod
     def _tell(error: Exception, pause: float) -> None:

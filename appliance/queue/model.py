@@ -13,9 +13,9 @@ a ticket is now follows from its events by `folded`, at the office and at the ce
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from appliance.errors import VuzolError
 from appliance.store.ids import RowId
@@ -160,14 +160,16 @@ def folded(standing: Standing, move: Move) -> Standing:
     """Return the standing after the move. One that comes again, or late, changes nothing."""
     if move.step <= standing.step:
         return standing
-    told: dict[str, Any] = {"state": move.after, "step": move.step, "counter": move.counter}
-    if move.after is State.CALLED:
-        told |= {"calls": standing.calls + 1, "called_at": move.at}
-    elif move.after is State.SERVING:
-        told["started_at"] = move.at
-    elif move.after in OVER:
-        told["ended_at"] = move.at
-    return replace(standing, **told)  # once: the centre folds events by the hundred thousand
+    called = move.after is State.CALLED
+    return Standing(
+        state=move.after,
+        step=move.step,
+        counter=move.counter,
+        calls=standing.calls + 1 if called else standing.calls,
+        called_at=move.at if called else standing.called_at,
+        started_at=move.at if move.after is State.SERVING else standing.started_at,
+        ended_at=move.at if move.after in OVER else standing.ended_at,
+    )
 
 
 @dataclass(frozen=True, slots=True)

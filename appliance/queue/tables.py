@@ -5,7 +5,7 @@ its events, folded by the same code at the office and at the centre.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from appliance.queue import model
@@ -47,25 +47,24 @@ def _waits(tx: Transaction, tickets: Sequence[Row]) -> None:
 
 def _moves(tx: Transaction, events: Sequence[Row]) -> None:
     """Fold events into the standings of their tickets, each of which is written once."""
-    rows: dict[bytes, Record | None] = {}
+    rows = _current(tx, {event["ticket"] for event in events})
     standings: dict[bytes, Standing] = {}
     for event in events:
         ticket = event["ticket"]
-        if ticket not in rows:
-            rows[ticket] = _current(tx, ticket)
-        row = rows[ticket]
+        row = rows.get(ticket)
         if row is None:  # the ticket itself waits or is quarantined; its events queue behind it
             continue
         known, move = standings.get(ticket) or standing_of(row), move_of(event)
         if move.step > known.step:
             standings[ticket] = model.folded(known, move)
-            _tell_move(tx, row, event["ticket"], known, move)
+            _tell_move(tx, row, ticket, known, move)
     moved = [{"ticket": ticket, **_columns(one)} for ticket, one in standings.items()]
     tx.update_all(CURRENT, "ticket", moved)
 
 
-def _current(tx: Transaction, ticket: bytes) -> Record | None:
-    return tx.one("SELECT * FROM queue_current WHERE ticket = :id", id=ticket)
+def _current(tx: Transaction, tickets: Collection[bytes]) -> dict[bytes, Record]:
+    """Return the rows of `queue_current` of those tickets that have one."""
+    return {row["ticket"]: row for row in tx.among(CURRENT.name, "ticket", tickets)}
 
 
 def _tell_move(tx: Transaction, row: Record, ticket: bytes, known: Standing, move: Move) -> None:

@@ -13,6 +13,8 @@ from appliance.store.statements import HOLDS
 from appliance.store.tables import Column, Table, Value
 
 NODE_WIDTH: Final = 2
+MOST_SHAPES: Final = 256
+"""Rows come in a few shapes; a node that sends a new one each time must not fill the memory."""
 
 
 class Demands:
@@ -23,6 +25,7 @@ class Demands:
         columns = table.columns
         self._columns = columns
         self._kinds = tuple(_kinds(column) for column in columns)
+        self._proper: set[tuple[object, ...]] = set()  # columns and types that were looked at
         self._reads = tuple(
             (index, column.known.__contains__ if column.known else column.reads)
             for index, column in enumerate(columns)
@@ -36,10 +39,14 @@ class Demands:
 
         `content` is by column index; what is not in it stays as it is.
         """
-        kinds = self._kinds
-        for index, value in content.items():
-            if type(value) not in kinds[index]:
-                return Hold(Reason.UNREADABLE, f"{self._columns[index].name} is of another kind")
+        shape = (*content, *map(type, content.values()))
+        if shape not in self._proper:
+            for index, value in content.items():
+                if type(value) not in self._kinds[index]:
+                    name = self._columns[index].name
+                    return Hold(Reason.UNREADABLE, f"{name} is of another kind")
+            if len(self._proper) < MOST_SHAPES:
+                self._proper.add(shape)
         for index, reads in self._reads:
             value = content.get(index)
             if value is not None and not reads(value):  # type: ignore[misc]

@@ -6,7 +6,7 @@ with one number are both kept; what its own node promised of it is not judged ag
 speaks of its own node alone, and holds nothing that our pages cannot read: see `demands`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from appliance.store import values
@@ -22,9 +22,6 @@ WRITERS: Final = frozenset({Owner.UP, Owner.HOME})
 """Whose tables a node may write from afar: never those of the centre, never local ones."""
 
 STREAM_WIDTH: Final = 8
-ASKED: Final = 50
-"""Ids in one question."""
-
 Content = Mapping[int, Value]
 """New values by column index, in order; empty for a removal."""
 
@@ -189,13 +186,6 @@ def missing_parent(
     return None
 
 
-def present(tx: Transaction, table: str, ids: Sequence[bytes]) -> set[bytes]:
-    """Return which of the ids have a row: so many to a statement that it is prepared only once."""
-    found: set[bytes] = set()
-    for start in range(0, len(ids), ASKED):
-        asked = ids[start : start + ASKED]
-        size = 1 if len(asked) == 1 else ASKED
-        places = ", ".join("?" * size)
-        sql = f"SELECT id FROM {table} WHERE id IN ({places})"
-        found.update(row[0] for row in tx.run(sql, (*asked, *[None] * (size - len(asked)))))
-    return found
+def present(tx: Transaction, table: str, ids: Collection[bytes]) -> set[bytes]:
+    """Return which of the ids have a row."""
+    return {row[0] for row in tx.among(table, "id", ids, told="id")}

@@ -40,6 +40,7 @@ MOVE: Final = """INSERT INTO _inbox_cursor (node, epoch, lane, have, chain, runs
   VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (node, epoch, lane) DO UPDATE
   SET have = excluded.have, chain = excluded.chain, runs_ahead = excluded.runs_ahead"""
 LANE: Final = "node = :node AND epoch = :epoch AND lane = :lane"
+STANDS: Final = f"SELECT * FROM _inbox_cursor WHERE {LANE}"
 ONE: Final = f"SELECT {COLUMNS} FROM _inbox WHERE {LANE} AND lane_seq = :lane_seq"
 OVERHEAD: Final = 96
 """Bytes that an entry is reckoned to take beside its body."""

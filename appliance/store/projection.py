@@ -13,10 +13,11 @@ from appliance.store import foreign, inbox, quarantine
 from appliance.store.entries import Entry, Op
 from appliance.store.failures import DiskBroken, DiskFull, FileDamaged, StoreBusy
 from appliance.store.foreign import Births, Content, ForeignTable
+from appliance.store.ids import StreamId
 from appliance.store.inbox import Received
 from appliance.store.quarantine import PATIENT, Hold, Quarantined, Reason
 from appliance.store.reader import Reader
-from appliance.store.tables import Value
+from appliance.store.tables import Lane, Value
 from appliance.store.transaction import Transaction
 
 STEP: Final = 300
@@ -77,9 +78,25 @@ def step(tx: Transaction, limit: int = STEP) -> int:
         looked += len(part)
         if part[-1].lane_seq < lane.have:  # what is left of the limit holds no whole transaction
             break
-    for room in work.rooms:
-        tx.announce(room)
+    work.announce()
     return looked
+
+
+def follow(tx: Transaction, stream: StreamId, lane: Lane, entries: Sequence[Entry]) -> None:
+    """Apply what was kept just now, as a step would; leave it to the steps if older ones wait.
+
+    It saves to read again what is at hand, and a commit. `entries` are whole transactions.
+    """
+    row = tx.one(inbox.STANDS, **inbox.place(stream, lane))
+    if row is None:
+        return
+    here = inbox.received(row)
+    fresh = entries[max(0, here.projected + 1 - entries[0].lane_seq) :] if entries else ()
+    if not fresh or fresh[0].lane_seq != here.projected + 1:
+        return
+    work = _Work(tx)
+    work.take(here, fresh)
+    work.announce()
 
 
 def _part(tx: Transaction, lane: Received, most: int) -> list[Entry]:
@@ -115,7 +132,7 @@ class _Work:
         self._births: dict[str, Births] = {}  # of this part, not written yet
         self._seen: set[bytes] = set()  # rows that are here, so their children need not ask
         self._any_held = tx.value("SELECT 1 FROM _held LIMIT 1") is not None
-        self.rooms: set[str] = set()
+        self._rooms: set[str] = set()
 
     def take(self, lane: Received, part: Sequence[Entry]) -> None:
         """Apply or hold entries that come for the first time, and move the lane's cursor."""
@@ -141,6 +158,11 @@ class _Work:
             entry = inbox.one(self._tx, one.stream, one.lane, one.lane_seq)
             self._carefully(lane, entry, place=one.place)
         return len(held)
+
+    def announce(self) -> None:
+        """Wake those who look at what has changed."""
+        for room in self._rooms:
+            self._tx.announce(room)
 
     def _one_by_one(self, lane: Received, part: Sequence[Entry]) -> None:
         for entry in part:
@@ -199,7 +221,7 @@ class _Work:
                 if type(pointed) is bytes and pointed not in born:
                     wanted.setdefault(parent, set()).add(pointed)
         for parent, ids in wanted.items():
-            self._seen |= foreign.present(self._tx, parent, [*ids])
+            self._seen |= foreign.present(self._tx, parent, ids)
 
     def _apply(self, lane: Received, entry: Entry, told: Told, *, place: int | None = None) -> None:
         why = self._change(entry, told, place)
@@ -233,14 +255,14 @@ class _Work:
             births = self._births.get(entry.table)
             if births is None:
                 births = self._births[entry.table] = Births(table)
-                self.rooms.add(table.room)
+                self._rooms.add(table.room)
             births.add(entry, content)
             self._seen.add(entry.key)
             return None
         self._write_births()
         if not foreign.alter(self._tx, table, entry, content):
             return Hold(Reason.WAITING, "for the row itself", parent=entry.key)
-        self.rooms.add(table.room)
+        self._rooms.add(table.room)
         return None
 
     def _write_births(self) -> None:

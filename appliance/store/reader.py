@@ -1,7 +1,7 @@
 """Reading, as the database stands at one moment."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, Final
 
@@ -14,6 +14,9 @@ Asked = Value | RowId
 """What a statement may be asked with: an id stands for its 14 bytes."""
 
 Opened = Callable[[], sqlite3.Connection]
+AT_ONCE: Final = 50
+"""Values in one question of `among`."""
+
 POOLED: Final = 8
 """Connections kept open between requests; one more is opened where a crowd needs it."""
 
@@ -37,6 +40,25 @@ class Reader:
             return self._asked(sql, values).fetchall()
         except sqlite3.Error as error:
             raise self._failure(error) from error
+
+    def among(
+        self, table: str, column: str, values: Collection[Asked], *, told: str = "*"
+    ) -> list[sqlite3.Row]:
+        """Return the rows of a table whose column is one of the values; `told` names columns.
+
+        One size of question serves any number of values, so it is prepared only once.
+        """
+        found: list[sqlite3.Row] = []
+        asked = list(values)
+        size = 1 if len(asked) == 1 else AT_ONCE
+        names = [f"v{place}" for place in range(size)]
+        places = ", ".join(f":{name}" for name in names)
+        sql = f"SELECT {told} FROM {table} WHERE {column} IN ({places})"
+        for start in range(0, len(asked), size):
+            part = asked[start : start + size]
+            padded = [*part, *[None] * (size - len(part))]
+            found += self.all(sql, **dict(zip(names, padded, strict=True)))
+        return found
 
     def value(self, sql: str, **values: Asked) -> Any:  # noqa: ANN401 - what the statement asks for
         """Return the first column of the first row, or None if there is no row."""

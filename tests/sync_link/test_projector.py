@@ -6,19 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from appliance.store import projection
 from appliance.store.database import Store
-from sync.projector import (
-    FEWEST,
-    LONGEST_STEP,
-    MOST,
-    SHORTEST_STEP,
-    Projector,
-    next_size,
-)
+from sync.projector import Projector
 from tests.sync_link.rows import carry, numbers, open_store, visit
 
 
@@ -113,25 +104,3 @@ def test_start_tries_again_what_is_held(village: Store, centre: Store) -> None:
     until(lambda: held() == (0, 0))
     projector.stop()
     assert seen(centre) == [1]
-
-
-@given(
-    st.integers(FEWEST, MOST),
-    st.integers(1, MOST),
-    st.floats(0, 1),
-    st.floats(0, 1),
-)
-def test_size_of_a_step_stays_in_its_bounds_and_grows_no_more_than_twofold(
-    most: int, looked: int, taken: float, commit: float
-) -> None:
-    size = next_size(most, looked=looked, taken=taken, commit=commit)
-    assert FEWEST <= size <= min(MOST, 2 * most)
-
-
-def test_step_takes_about_as_long_as_two_commits() -> None:
-    each = 0.00004
-    for commit, wanted in ((0.0001, SHORTEST_STEP), (0.008, 0.016), (0.2, LONGEST_STEP)):
-        size = FEWEST
-        for _ in range(10):
-            size = next_size(size, looked=size, taken=size * each, commit=commit)
-        assert abs(size * each - min(wanted, MOST * each)) < 0.001

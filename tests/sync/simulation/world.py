@@ -15,7 +15,7 @@ from appliance.store.database import Store
 from appliance.store.entries import Entry
 from appliance.store.ids import RowId, StreamId
 from appliance.store.tables import Lane
-from sync import intake, pace, receiver
+from sync import intake, pace, receiver, step_size
 from sync.agent import Agent
 from sync.intake import Exchanged
 from sync.lanes import Draft
@@ -31,7 +31,8 @@ QUIET = 600.0
 
 
 SMALL = (
-    (intake, "PART", 7),
+    (step_size, "FEWEST", 7),
+    (step_size, "MOST", 7),
     (intake, "PAGE_BYTES", 300),
     (pace, "FLOOR", 200),
     (pace, "MOST", 1500),
