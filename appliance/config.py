@@ -45,6 +45,14 @@ class ClockSource(StrEnum):
     TRUSTED = "trusted"  # somebody vouches for it: a battery-backed clock, or a demo
 
 
+class LinkKind(StrEnum):
+    """What the link to the centre is made of, and so what a byte over it costs."""
+
+    ETHERNET = "ethernet"
+    WIFI = "wifi"
+    GSM = "gsm"
+
+
 def _url(value: str) -> str:
     good = not value or _parts(value)[0] in {"http", "https"}
     return "" if good else "an address like https://centre.example:8083"
@@ -191,6 +199,15 @@ class Link:
     )
     poll_seconds: int = option("ask the centre for news this often", default=300, at_least=1)
     discover: bool = option("look for the centre on the local network", default=True)
+    kind: LinkKind = option(
+        "ethernet, wifi, or gsm, which is paid for by the byte", default=LinkKind.ETHERNET
+    )
+    daily_megabytes: int = option(
+        "megabytes a day over the link, alarms not counted; 0: no limit, over gsm 20",
+        default=0,
+        at_least=0,
+        at_most=1_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ a run can be played again from its seed. The laws:
 - only an answer with the centre's signature moves anything, and only in answer to the request that
   is under way;
 - trying never ends; while urgent lanes hold rows the pause is ten seconds at most;
-- urgent lanes have their own connection, and a bulk request in their way is aborted;
+- urgent lanes have their own connection, and a bulk request in their way is aborted; the other
+  lanes take turns (`turns`);
+- what a day's bytes are used up for waits for the next day, alarms excepted (`budget`);
 - a lane of a stream that the centre will not take is set aside for a while, and others go on.
 """
 
@@ -18,6 +20,7 @@ from nacl.signing import SigningKey, VerifyKey
 
 from appliance.store.ids import StreamId
 from sync.answering import Answering
+from sync.budget import UNLIMITED, Budget
 from sync.events import (
     Action,
     Answered,
@@ -56,12 +59,16 @@ class Agent:
     key: SigningKey
     centre_key: VerifyKey
     poll_seconds: float = 300.0
+    budget: Budget = UNLIMITED
 
     def step(
-        self, state: State, event: Event, now: float, chance: "Random"
+        self, state: State, event: Event, now: float, chance: "Random", *, used: int = 0
     ) -> tuple[State, tuple[Action, ...]]:
-        """Return the state after the event, and what to do, in order."""
-        turn = Turn(self, state, now, chance)
+        """Return the state after the event, and what to do, in order.
+
+        `used` is how many bytes of the day's budget have gone over the link.
+        """
+        turn = Turn(self, state, now, chance, used)
         MOVES[type(event)](turn, event)
         return turn.state, tuple(turn.actions)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from appliance.store.database import Store
 from appliance.store.transaction import Transaction
@@ -36,7 +37,7 @@ from sync.events import (
     Woken,
 )
 from sync.lanes import Answer, Draft, Plan, Settlement, Wire
-from sync.ledger import Ledger, LinkFacts
+from sync.ledger import Counted, Ledger, LinkFacts
 from sync.transport import Connection, Failure, Gate, Patience
 from sync.worker import Desk, Worker
 
@@ -70,6 +71,7 @@ class Link:
         *,
         way: Way,
         version: str,
+        zone: str = "UTC",
         chance: Random | None = None,
     ) -> None:
         """Prepare; nothing happens before `start`."""
@@ -90,7 +92,9 @@ class Link:
         self.traffic = {
             wire.name.lower(): worker.connection.traffic for wire, worker in self._workers.items()
         }
-        self.ledger = Ledger(store, agent.centre, self._bytes)
+        self.ledger = Ledger(
+            store, agent.centre, self._bytes, budget=agent.budget, zone=ZoneInfo(zone)
+        )
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -147,7 +151,9 @@ class Link:
                 self._woken = False
             actions: tuple[Action, ...] = ()
             with _outlived(event):  # what is under way runs into its time-out, and is tried again
-                state, actions = self._agent.step(state, event, self._now(), self._chance)
+                state, actions = self._agent.step(
+                    state, event, self._now(), self._chance, used=self.ledger.today.carried
+                )
             for action in actions:
                 with _outlived(action):  # one that fails takes none of the others along
                     self._act(action)
@@ -211,9 +217,13 @@ class Link:
         self.ledger.keep(tx, facts)
         return settlement
 
-    def _bytes(self) -> tuple[int, int]:
-        carried = self.traffic.values()
-        return sum(one.sent for one in carried), sum(one.received for one in carried)
+    def _bytes(self) -> Counted:
+        all_of = self.traffic.values()
+        return Counted(
+            sum(one.sent for one in all_of),
+            sum(one.received for one in all_of),
+            sum(one.on_the_air() for one in all_of),
+        )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from appliance.store.database import Store
 from provisioning.keys import public_key
 from sync import discovery
 from sync.agent import Agent
+from sync.budget import budget_of
 from sync.carrier import Carrier
 from sync.client import Link, Way
 from sync.discovery import Discovery
@@ -142,6 +143,7 @@ class VillageEnd:
             key=key,
             centre_key=public_key(config.link.centre_key),
             poll_seconds=config.link.poll_seconds,
+            budget=budget_of(config.link),
         )
         self.link = Link(
             agent,
@@ -152,6 +154,7 @@ class VillageEnd:
                 gate=self.switch,
             ),
             version=version(DISTRIBUTION),
+            zone=config.node.timezone,
         )
         self.status = Status(
             config,

@@ -4,7 +4,7 @@ Promise: a cursor moves by a signed answer alone, never by sending. What the cen
 compared with our own chain before it counts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -39,7 +39,7 @@ class Plan:
     """What to gather for one request."""
 
     wire: Wire
-    lanes: tuple[Lane, ...]  # the first that holds rows is sent
+    lanes: tuple[Lane, ...]  # the first that holds rows is sent; at least one
     centre_epoch: int  # cursors of another epoch are asked about first; 0: it is not known yet
     most_bytes: int  # of bodies, before they are packed
     skip: frozenset[tuple[int, Lane]] = frozenset()  # (epoch, lane) that are held back
@@ -269,12 +269,19 @@ def _present(reader: Reader) -> StreamId:
 
 def _cursors(reader: Reader, plan: Plan) -> Iterator[DownCursor]:
     """Give how far each granted scope has come: all lanes on the urgent wire, for it polls."""
-    lanes = Lane if plan.wire is Wire.URGENT else LANES[Wire.BULK]
+    lanes = _asked_about(plan)
     told = {table.lane for table in reader.tables.owned(Owner.DOWN)}
     for scope in down.granted(reader).scopes:
         for lane in lanes:
             if lane in told:
                 yield _cursor(reader, scope, lane, plan.centre_epoch)
+
+
+def _asked_about(plan: Plan) -> Collection[Lane]:
+    """Return the lanes whose rows of the centre are asked for: of all, unless the day is spent."""
+    if plan.wire is Wire.BULK:
+        return LANES[Wire.BULK]
+    return tuple(Lane) if plan.lanes == LANES[Wire.URGENT] else LANES[Wire.URGENT]
 
 
 def _cursor(reader: Reader, scope: str, lane: Lane, centre_epoch: int) -> DownCursor:

@@ -10,15 +10,18 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Final
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final, NamedTuple
 
 from appliance.errors import VuzolError
 from appliance.store.database import Store
+from appliance.store.tables import LATEST
 from appliance.store.transaction import Transaction
+from sync.budget import UNLIMITED, Budget
 from sync.tables import LINK
 
 LOG: Final = logging.getLogger(__name__)
-DAY_MS: Final = 24 * 3600 * 1000
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 WARNS_SECONDS: Final = 3600.0
 FRESH_MS: Final = 1000
 """A contact that was kept so lately is not written again."""
@@ -45,33 +48,58 @@ class LinkFacts:
         return replace(self, up=False, since=since, trouble=trouble)
 
 
+class Counted(NamedTuple):
+    """Bytes over a link."""
+
+    sent: int
+    received: int
+    carried: int
+
+    def since(self, before: "Counted") -> "Counted":
+        """Return how many more these are."""
+        return Counted(*(a - b for a, b in zip(self, before, strict=True)))
+
+
+NOTHING: Final = Counted(0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class DayBytes:
-    """What went over the link today. A day is one of UTC: it is a figure to watch, not a bill."""
+    """What went over the link today: a day of the office, as the operator's tariff has it."""
 
     day: str = ""
     sent: int = 0
     received: int = 0
+    carried: int = 0  # about what the operator counts, both ways: with what TCP and TLS add
 
-    def plus(self, day: str, sent: int, received: int) -> "DayBytes":
+    def plus(self, day: str, counted: Counted) -> "DayBytes":
         """Return the count with more bytes; another day starts from nothing."""
         if day != self.day:
-            return DayBytes(day, sent, received)
-        return DayBytes(day, self.sent + sent, self.received + received)
+            return DayBytes(day, *counted)
+        before = (self.sent, self.received, self.carried)
+        return DayBytes(day, *(a + b for a, b in zip(before, counted, strict=True)))
 
 
 class Ledger:
     """The facts of one link, in memory and in the node's file. Safe from any thread."""
 
     def __init__(
-        self, store: Store, centre: int, counted: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self,
+        store: Store,
+        centre: int,
+        counted: Callable[[], Counted] = lambda: NOTHING,
+        *,
+        budget: Budget = UNLIMITED,
+        zone: tzinfo = UTC,
     ) -> None:
         """Read what was known before; `counted` tells the bytes since the process started."""
+        self.budget = budget
+        self._zone = zone
         self._store = store
         self._centre = centre
         self._counted = counted
         self._lock = threading.Lock()
-        self._seen = (0, 0)
+        self._seen = NOTHING
         self._warnings: dict[str, tuple[float, str]] = {}
         self._facts, self._bytes = _read(store, centre)
 
@@ -139,12 +167,15 @@ class Ledger:
             LOG.warning("the state of the link is not kept: %s", error)
 
     def _counted_up(self) -> DayBytes:
-        sent, received = self._counted()
-        fresh = (sent - self._seen[0], received - self._seen[1])
-        self._seen = (sent, received)
-        day = str(self._store.clock.wall() // DAY_MS)
-        self._bytes = self._bytes.plus(day, *fresh)
+        counted = self._counted()
+        fresh, self._seen = counted.since(self._seen), counted
+        self._bytes = self._bytes.plus(self._day(), fresh)
         return self._bytes
+
+    def _day(self) -> str:
+        """Return the present date of the office; a clock can show any."""
+        seconds = min(self._store.clock.wall() // 1000, LATEST // 1000)
+        return str((EPOCH + timedelta(seconds=seconds)).astimezone(self._zone).date())
 
 
 def _read(store: Store, centre: int) -> tuple[LinkFacts, DayBytes]:
@@ -160,4 +191,4 @@ def _read(store: Store, centre: int) -> tuple[LinkFacts, DayBytes]:
         address=row["address"],
         trouble=row["trouble"],
     )
-    return facts, DayBytes(row["day"], row["sent"], row["received"])
+    return facts, DayBytes(row["day"], row["sent"], row["received"], row["carried"] or 0)

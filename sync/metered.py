@@ -15,6 +15,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
+PACKET: Final = 1400
+HEADERS: Final = 52 + 26
+"""Bytes that IP and TCP add to a packet, and the share of a confirmation that answers it."""
+
+HANDSHAKE: Final = 5000
+"""Bytes of a new connection with TLS 1.3, both ways, where the certificates are sent."""
+
+EXCHANGE: Final = 4 * HEADERS
+"""What a request and its reply add, however small they are."""
+
 SLICE: Final = 16 << 10  # one send of more would hide from the clock
 
 
@@ -26,6 +36,12 @@ class Traffic:
     received: int = 0
     requests: int = 0
     dials: int = 0
+
+    def on_the_air(self) -> int:
+        """Return about how many bytes the operator counts: with what TCP, IP and TLS add."""
+        payload = self.sent + self.received
+        packets = payload // PACKET * HEADERS
+        return payload + packets + self.requests * EXCHANGE + self.dials * HANDSHAKE
 
 
 class MeteredSocket:

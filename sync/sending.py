@@ -8,6 +8,7 @@ from nacl.signing import SigningKey, VerifyKey
 
 from appliance.store.ids import StreamId
 from appliance.store.tables import Lane
+from sync.budget import Budget
 from sync.events import Abort, Action, Collect, Kind, Report, Send
 from sync.lanes import LANES, Draft, Plan, Wire
 from sync.pace import FLOOR, LONGEST_PAUSE, URGENT_PAUSE, next_pause
@@ -22,6 +23,9 @@ COLLECT_SECONDS: Final = 120.0
 
 GRACE: Final = 15.0
 """What a request is given beyond its time-out before its connection counts as wedged."""
+
+LOOK_SECONDS: Final = 600.0
+"""How often a side that is out of bytes looks whether a new day has come."""
 
 WORTH_WAITING: Final = 2.0
 """A bulk request that ends within this is not aborted for urgent rows."""
@@ -42,16 +46,21 @@ class Who(Protocol):
     def centre_key(self) -> VerifyKey: ...  # noqa: D102
     @property
     def poll_seconds(self) -> float: ...  # noqa: D102
+    @property
+    def budget(self) -> Budget: ...  # noqa: D102
 
 
 class Sending:
     """The state and the actions of one step while it is made."""
 
-    def __init__(self, agent: Who, state: State, now: float, chance: "Random") -> None:
+    def __init__(
+        self, agent: Who, state: State, now: float, chance: "Random", used: int = 0
+    ) -> None:
         self.agent = agent
         self.state = state
         self.now = now
         self.chance = chance
+        self.used = used
         self.actions: list[Action] = []
 
     def do(self, *actions: Action) -> None:
@@ -70,6 +79,12 @@ class Sending:
     def collect(self, wire: Wire) -> None:
         """Ask the store what there is to send."""
         before = self.state.side(wire)
+        lanes = self.state.turns.order() if wire is Wire.BULK else LANES[wire]
+        lanes = self.agent.budget.open_lanes(lanes, self.used)
+        if not lanes:  # the day's bytes are used up, but for what is more urgent
+            look_at = self.now + LOOK_SECONDS
+            self.change(wire, phase=Phase.RESTING, until=look_at, again=False)
+            return
         side = self.change(
             wire,
             phase=Phase.COLLECTING,
@@ -78,12 +93,8 @@ class Sending:
             again=False,
         )
         held = {(one.epoch, one.lane) for one in self.state.held if one.until > self.now}
-        lanes = LANES[wire]
-        if wire is Wire.BULK:  # each lane comes first in its turn
-            turn = self.state.turn % len(lanes)
-            lanes = lanes[turn:] + lanes[:turn]
-            self.state = replace(self.state, turn=turn + 1)
-        plan = Plan(wire, lanes, self.state.centre_epoch, side.pace.most_bytes, frozenset(held))
+        most = min(side.pace.most_bytes, max(FLOOR, self.agent.budget.room(self.used)))
+        plan = Plan(wire, lanes, self.state.centre_epoch, int(most), frozenset(held))
         self.do(Collect(wire, side.attempt, plan))
 
     def send(self, wire: Wire, draft: Draft) -> None:
@@ -103,6 +114,9 @@ class Sending:
         timeout = side.pace.timeout(len(draft.body))
         until = self.now + timeout + GRACE
         self.change(wire, phase=Phase.ASKING, head=head, sent_at=self.now, until=until)
+        if wire is Wire.BULK and draft.rows:
+            turns = self.state.turns.sent(draft.lane, len(draft.body), room=side.pace.room)
+            self.state = replace(self.state, turns=turns)
         authorization = head.header(agent.key)
         self.do(Send(wire, side.attempt, head.path, authorization, draft.body, timeout))
 

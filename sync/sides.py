@@ -15,6 +15,7 @@ from appliance.store.tables import Lane
 from sync.lanes import Draft, Wire
 from sync.pace import Pace
 from sync.signing import Head
+from sync.turns import Turns
 
 
 class Phase(StrEnum):
@@ -70,7 +71,7 @@ class State:
     centre_epoch: int = 0
     poll_at: float = 0.0
     held: tuple[Held, ...] = ()
-    turn: int = 0  # which bulk lane comes first
+    turns: Turns = field(default_factory=Turns)  # of the bulk lanes
 
     def side(self, wire: Wire) -> Side:
         """Return the side of a wire."""

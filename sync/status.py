@@ -10,6 +10,7 @@ from appliance.config import Config, Role
 from appliance.store import log, projection
 from appliance.store.database import Store
 from appliance.store.ids import node_name
+from appliance.store.tables import Lane
 from appliance.web.context import Truth
 from sync import fleet, queries
 from sync.ledger import Ledger
@@ -94,6 +95,7 @@ class Status:
             "address": facts.address,
             "trouble": facts.trouble,
             "unsent": sum(one.count for one in backlog.values()),
+            "budget": _budget(ledger),
             "lag": {
                 lane.label: {
                     "entries": one.count,
@@ -134,6 +136,17 @@ class Status:
         yield unsent
         up = float(self.ledger is not None and self.ledger.facts.up)
         yield GaugeMetricFamily("vuzol_link_up", "Whether the centre answers", value=up)
+        if self.ledger is not None:
+            yield GaugeMetricFamily(
+                "vuzol_link_day_bytes",
+                "Bytes over the link today, both ways, with what TCP and TLS add",
+                value=self.ledger.today.carried,
+            )
+            yield GaugeMetricFamily(
+                "vuzol_link_daily_limit_bytes",
+                "Bytes a day that may go over the link; 0: no limit",
+                value=self.ledger.budget.daily,
+            )
         yield GaugeMetricFamily(
             "vuzol_unprojected_entries", "Received, not looked at yet", value=unprojected
         )
@@ -159,6 +172,13 @@ class Status:
 
 def _age(now: int, at: int) -> float:
     return max(0, now - at) / 1000
+
+
+def _budget(ledger: Ledger) -> dict[str, Any]:
+    """Return the bytes of today, both ways, as about the operator counts them; 0: no limit."""
+    used, budget = ledger.today.carried, ledger.budget
+    held = [lane.label for lane in Lane if not budget.is_open(lane, used)]
+    return {"used_bytes": used, "daily_bytes": budget.daily, "held_lanes": held}
 
 
 def _told(node: fleet.Node, now: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ LINK: Final = Table(
         text("day"),  # of this node's wall clock, for which the bytes are counted
         integer("sent"),
         integer("received"),
+        integer("carried", null=True, since=2),  # about what the operator counts, both ways
     ),
     key=("centre",),
 )

@@ -97,6 +97,7 @@ def link() -> str:
         _page("link"),
         facts=told.ledger.facts,
         today=told.ledger.today,
+        budget=told.ledger.budget,
         trouble=wording.trouble(told.ledger.facts.trouble),
         warnings=[wording.warning(*told_of) for told_of in told.ledger.warnings.items()],
         backlog=backlog,

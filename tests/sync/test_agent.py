@@ -11,6 +11,7 @@ from appliance.store.ids import StreamId
 from appliance.store.revisions import Grants
 from appliance.store.tables import Lane
 from sync.agent import Agent, due
+from sync.budget import UNLIMITED, Budget
 from sync.events import (
     Abort,
     Action,
@@ -33,6 +34,7 @@ from sync.lanes import LANES, Ack, Draft, Settlement, Wire
 from sync.messages import Code, Reply, Standing
 from sync.pace import FLOOR, URGENT_PAUSE, Pace
 from sync.receiver import STATUS
+from sync.sending import LOOK_SECONDS
 from sync.sides import Phase, first
 from sync.signing import seal_reply
 
@@ -55,7 +57,7 @@ NOTHING = draft(0)
 class Bench:
     """An agent whose shell is the test."""
 
-    def __init__(self, *, knows: bool = True) -> None:
+    def __init__(self, *, knows: bool = True, budget: Budget = UNLIMITED) -> None:
         self.now = 100.0
         self.agent = Agent(
             hromada="tykhovody",
@@ -64,12 +66,16 @@ class Bench:
             key=NODE,
             centre_key=CENTRE.verify_key,
             poll_seconds=300.0,
+            budget=budget,
         )
+        self.used = 0
         self.state = replace(first(self.now), centre_epoch=EPOCH if knows else 0)
         self.chance = Random(1)
 
     def step(self, event: Event) -> list[Action]:
-        self.state, actions = self.agent.step(self.state, event, self.now, self.chance)
+        self.state, actions = self.agent.step(
+            self.state, event, self.now, self.chance, used=self.used
+        )
         return list(actions)
 
     def tick(self) -> list[Action]:
@@ -355,15 +361,52 @@ def test_bulk_does_not_begin_while_urgent_rows_are_on_their_way() -> None:
     assert bench.state.bulk.phase is Phase.RESTING
 
 
-def test_bulk_lanes_come_first_in_turn() -> None:
+def test_bulk_lanes_take_turns_by_what_they_send() -> None:
     bench = Bench()
+    bench.rests()
+    bench.sends(draft(lane=Lane.STATE), Wire.BULK)
     firsts = []
-    for _ in LANES[Wire.BULK]:
-        bench.now += 1.0
-        plans = [a.plan for a in bench.step(LinkUp()) if isinstance(a, Collect)]
-        firsts += [plan.lanes[0] for plan in plans if plan.wire is Wire.BULK]
-        bench.broke(Wire.BULK)
-    assert sorted(firsts) == sorted(LANES[Wire.BULK])
+    for _ in range(12):
+        bench.now += 10.0
+        bench.answered(took(3), Wire.BULK)
+        lane = one(Collect, bench.settled(wire=Wire.BULK)).plan.lanes[0]
+        full = b"x" * int(bench.state.bulk.pace.room)
+        bench.collected(draft(lane=lane, body=full), Wire.BULK)
+        firsts.append(lane)
+    assert set(firsts) == set(LANES[Wire.BULK])
+
+
+def test_a_side_out_of_bytes_asks_nothing_and_looks_again_for_a_new_day() -> None:
+    bench = Bench(budget=Budget(1000))
+    bench.rests()
+    bench.used = 999
+    bench.step(Woken())
+    bench.now += 1.0
+    bench.step(Ticked())
+    bulk = bench.state.bulk
+    assert (bulk.phase, bulk.until) == (Phase.RESTING, bench.now + LOOK_SECONDS)
+    bench.used = 0
+    bench.now = bulk.until
+    bench.step(Ticked())
+    assert bench.state.bulk.phase is Phase.COLLECTING
+
+
+def test_when_the_days_bytes_are_used_up_alarms_alone_are_gathered() -> None:
+    bench = Bench(budget=Budget(1_000_000))
+    bench.rests()
+    bench.used = 999_000
+    plan = one(Collect, bench.step(Woken())).plan
+    assert plan.lanes == (Lane.ALARMS,)
+    assert one(Send, bench.collected(draft(lane=Lane.ALARMS)))
+
+
+def test_a_request_is_no_larger_than_what_is_left_of_the_day() -> None:
+    bench = Bench(budget=Budget(1_000_000))
+    bench.rests()
+    bench.used = 960_000
+    plan = one(Collect, bench.step(Woken())).plan
+    assert plan.lanes == LANES[Wire.URGENT]
+    assert plan.most_bytes == 10_000
 
 
 def test_an_unknown_epoch_of_the_centre_is_learnt_from_a_signed_refusal_alone() -> None:

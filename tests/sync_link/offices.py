@@ -17,7 +17,8 @@ from appliance.store.database import Store
 from appliance.web.app import create_surface
 from appliance.web.context import Context
 from appliance.web.surfaces import Surface
-from sync.ledger import Ledger
+from sync.budget import budget_of
+from sync.ledger import Counted, Ledger
 from sync.status import EXTRA, Status
 from sync.switch import LinkSwitch, switch_room
 from sync.views import WAKE, office
@@ -58,10 +59,20 @@ class Place:
             node=self.config.node.number,
             clock=self.clock,  # DOWN rows may be written here, to have staff without a centre
         )
-        self.ledger = None if centre else Ledger(self.store, self.config.link.centre_number)
+        self.carried = 0
+        self.ledger = None if centre else self._ledger()
         self.status = Status(self.config, self.store, ledger=self.ledger, version="0.1.0")
         self.switch = LinkSwitch()
         self.woken = 0
+
+    def _ledger(self) -> Ledger:
+        link = self.config.link
+        return Ledger(
+            self.store,
+            link.centre_number,
+            lambda: Counted(0, 0, self.carried),
+            budget=budget_of(link),
+        )
 
     def surface(self) -> Flask:
         extras: dict[str, Any] = {EXTRA: self.status}

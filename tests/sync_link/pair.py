@@ -16,6 +16,7 @@ from nacl.signing import SigningKey
 from appliance.store.clock import Clock, SystemClock
 from appliance.store.database import Store
 from sync.agent import Agent
+from sync.budget import UNLIMITED, Budget
 from sync.client import Link, Way
 from sync.gate import install
 from sync.hub import Hub, hub_room
@@ -105,6 +106,7 @@ class Village:
         key: SigningKey | None = None,
         centre_key: SigningKey | None = None,
         name: str = "",
+        budget: Budget = UNLIMITED,
     ) -> None:
         path = folder / f"village{name or node}.db"
         self.store: Store = open_store(path, node, clock or SystemClock(trusted=True), centre=False)
@@ -116,6 +118,7 @@ class Village:
             key=key or KEYS[node],
             centre_key=(centre_key or KEYS[1]).verify_key,
             poll_seconds=300,
+            budget=budget,
         )
         self.link = Link(
             agent,

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from appliance.store.clock import FixedClock
 from appliance.store.database import Store
-from sync.ledger import DAY_MS, Ledger, LinkFacts
+from sync.ledger import Counted, Ledger, LinkFacts
 from tests.sync_link.rows import open_store
 
+DAY_MS = 24 * 3600 * 1000
 Open = Callable[[], Store]
 
 
@@ -103,15 +105,40 @@ def test_closed_store_does_not_end_who_tells_the_ledger(opened: Open) -> None:
 def test_bytes_are_counted_by_the_day_and_through_restarts(opened: Open, clock: FixedClock) -> None:
     clock.set(20_000 * DAY_MS + 1000)
     store = opened()
-    counted = [0, 0]
-    ledger = Ledger(store, 1, lambda: (counted[0], counted[1]))
-    counted[:] = [500, 300]
+    counted = [0, 0, 0]
+    ledger = Ledger(store, 1, lambda: Counted(*counted))
+    counted[:] = [500, 300, 1000]
     contact(ledger, store)
     store.close()
     store = opened()
-    fresh = Ledger(store, 1, lambda: (70, 30))
-    assert (fresh.today.sent, fresh.today.received) == (570, 330)
-    assert (fresh.today.sent, fresh.today.received) == (570, 330)
+    fresh = Ledger(store, 1, lambda: Counted(70, 30, 200))
+    for _ in range(2):
+        today = fresh.today
+        assert (today.sent, today.received, today.carried) == (570, 330, 1200)
     clock.advance(DAY_MS / 1000)
     assert (fresh.today.sent, fresh.today.received) == (0, 0)
+    store.close()
+
+
+def test_the_day_of_the_bytes_ends_at_midnight_of_the_office(
+    opened: Open, clock: FixedClock
+) -> None:
+    midnight = 20_000 * DAY_MS - 3 * 3600 * 1000  # of Kyiv, in summer
+    clock.set(midnight - 1000)
+    store = opened()
+    ledger = Ledger(store, 1, lambda: Counted(1, 2, 3), zone=ZoneInfo("Europe/Kyiv"))
+    assert ledger.today.carried == 3
+    clock.set(midnight + 1000)
+    assert ledger.today.carried == 0
+    store.close()
+
+
+@pytest.mark.parametrize("wall", [0, -DAY_MS, 1 << 62])
+def test_bytes_are_counted_whatever_the_clock_shows(
+    opened: Open, clock: FixedClock, wall: int
+) -> None:
+    store = opened()
+    ledger = Ledger(store, 1, lambda: Counted(1, 2, 3))
+    clock.set(wall)
+    assert ledger.today.carried in {0, 3}
     store.close()

@@ -112,6 +112,33 @@ def test_link_page_says_since_when_and_what_waits(village: Place) -> None:
     assert "Інтернету немає 3 год — послуги працюють" in told
 
 
+def test_link_page_tells_how_much_of_the_day_is_used_and_what_waits_for_the_next(
+    tmp_path: Path,
+) -> None:
+    told_of = {**VILLAGE, "link": {**VILLAGE["link"], "kind": "gsm"}}
+    with place(tmp_path, told_of) as village:
+        visitor = client(village)
+        village.carried = 3_100_000
+        told = page(visitor, "/link")
+        assert "Сьогодні через зв’язок: 3,1 з 20 МБ" in told
+        assert "обсяг вичерпано" not in told
+        assert 'value="3100000"' in told
+        village.carried = 19_900_000
+        told = page(visitor, "/link")
+        assert "19,9 з 20 МБ" in told
+        assert "Талони, журнал дій<small>чекає наступного дня" in told
+        facts = visitor.get("/healthz").get_json()["replication"]["budget"]
+        assert facts["daily_bytes"] == 20_000_000
+        assert facts["held_lanes"] == [
+            "tickets", "state", "readings", "sightings", "media", "backup",
+        ]  # fmt: skip
+
+
+def test_link_that_nobody_pays_for_shows_no_limit(village: Place) -> None:
+    village.carried = 3_100_000
+    assert "<meter" not in page(client(village), "/link")
+
+
 def test_pages_are_for_those_who_look_after_nodes(centre: Place, tmp_path: Path) -> None:
     assert client(centre, role=None).get("/nodes").status_code == 302
     assert client(centre, role=Role.DUTY_OFFICER).get("/nodes").status_code == 403
