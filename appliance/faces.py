@@ -16,10 +16,11 @@ from appliance.web.context import Context
 from appliance.web.surfaces import Surface
 from appliance.web.topics import Topic
 from sync import live as sync_live
+from sync import node_views as sync_nodes
 from sync import views as sync
 
 BLUEPRINTS: Final[Mapping[Surface, Sequence[Blueprint]]] = {
-    Surface.OFFICE: (front_door.room, people.office, *queue.OFFICE, sync.office),
+    Surface.OFFICE: (front_door.room, people.office, *queue.OFFICE, sync.office, sync_nodes.room),
     Surface.KIOSK: (people.kiosk, *queue.KIOSK),
     Surface.GUEST: queue.GUEST,
     Surface.HUB: (),  # the centre adds its hub, which holds the keys

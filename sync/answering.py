@@ -58,6 +58,8 @@ class Answering(Sending):
         for wire in Wire:
             if reply.grants or set(reply.waiting) & set(LANES[wire]):
                 self.change(wire, wanted=True)
+        if reply.quarantined:
+            self.do(Report(side.wire, Kind.HELD, str(reply.quarantined)))
         pause = reply.slot_ms / 1000
         side = self.change(side.wire, phase=Phase.SETTLING, pause=0.0, refused=0, slot=pause)
         answer = Answer(reply.centre_epoch, tuple(_acks(draft, reply)), reply.pages, reply.grants)

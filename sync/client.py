@@ -245,7 +245,9 @@ LEVELS: Final = {
     Kind.REFUSED: logging.WARNING,
     Kind.UNREAD: logging.WARNING,
 }
-TELLING: Final = frozenset({Kind.FORKED, Kind.RESTORED, Kind.REFUSED, Kind.UNREAD, Kind.WEDGED})
+TELLING: Final = frozenset(
+    {Kind.FORKED, Kind.RESTORED, Kind.REFUSED, Kind.UNREAD, Kind.HELD, Kind.WEDGED}
+)
 """What a person should read on the page although the centre answers."""
 
 

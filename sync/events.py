@@ -121,6 +121,7 @@ class Kind(StrEnum):
     FORKED = "forked"  # the centre's chain is not ours
     REFUSED = "refused"  # the centre took nothing and said why
     UNREAD = "unread"  # rows of the centre came in a form that this version cannot read
+    HELD = "held"  # the centre keeps entries of ours that it cannot apply
     WEDGED = "wedged"  # rows wait, nothing moves: the connection was dropped
 
 

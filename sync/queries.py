@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from appliance.config import Member
 from appliance.store import log, projection, streams
+from appliance.store.clock import wall_of
 from appliance.store.ids import StreamId
 from appliance.store.log import Backlog
 from appliance.store.reader import Reader
@@ -90,3 +91,24 @@ def cursors(reader: Reader) -> list[Sent]:
                 at = log.cursor(reader, start.stream, lane)
                 found.append(Sent(start.stream, lane, last, at.have, at.safe))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What the centre has of one lane of a node, over all its starts."""
+
+    lane: Lane
+    have: int
+    newest_at: int | None  # by the node's clock; None: it did not know the time
+
+
+def lanes_here(reader: Reader, node: int) -> list[Here]:
+    """Return the lanes of a node of which something has come, the most urgent first."""
+    rows = reader.all(
+        """SELECT c.lane, sum(c.have) AS have, max(i.hlc) AS newest
+        FROM _inbox_cursor c JOIN _inbox i ON i.node = c.node AND i.epoch = c.epoch
+          AND i.lane = c.lane AND i.lane_seq = c.have
+        WHERE c.node = :node GROUP BY c.lane ORDER BY c.lane""",
+        node=node,
+    )
+    return [Here(Lane(row["lane"]), row["have"], wall_of(row["newest"])) for row in rows]

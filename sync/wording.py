@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from appliance.store.quarantine import Reason
 from appliance.store.tables import Lane
 from appliance.web.i18n import Lazy, lazy
 from sync.events import Kind
@@ -26,9 +27,41 @@ WARNINGS: Final[Mapping[str, Lazy]] = {
     Kind.FORKED: lazy("Записи центру й вузла розійшлися: покличте техніка"),
     Kind.RESTORED: lazy("Вузол відновлено з копії: у центрі записів більше, ніж тут"),
     Kind.UNREAD: lazy("Записи центру прийшли в невідомому вигляді: оновіть програму"),
+    Kind.HELD: lazy("Центр зберіг, але ще не зміг застосувати записів цього вузла"),
     Kind.WEDGED: lazy("Передавання стояло: з’єднання відкрито наново"),
 }
-ACTIONS: Final[Mapping[str, Lazy]] = {"sync.call": lazy("Покликали центр")}
+REASONS: Final[Mapping[Reason, Lazy]] = {
+    Reason.WAITING: lazy("Чекає на запис, на який посилається"),
+    Reason.BEHIND: lazy("Чекає: раніша зміна цього запису ще не застосована"),
+    Reason.READY: lazy("Зараз спробуємо ще раз"),
+    Reason.UNKNOWN_TABLE: lazy("Такого виду записів тут ще не знають"),
+    Reason.NEWER_SCHEMA: lazy("Вузол має новішу версію програми"),
+    Reason.NEWER_VALUE: lazy("Значення з новішої версії програми"),
+    Reason.NOT_ITS_OWN: lazy("Вузол змінив те, що йому не належить"),
+    Reason.UNREADABLE: lazy("Запис не читається"),
+    Reason.FAILED: lazy("Записати не вдалося"),
+}
+"""Why a received entry cannot be applied yet."""
+
+UPGRADE: Final = lazy("Оновіть програму центру: тоді застосується сам")
+PATIENCE: Final = lazy("Нічого: застосується сам")
+CALL: Final = lazy("Покличте техніка: хтось може мати ключ цього вузла")
+REPORT: Final = lazy("Покажіть техніку, тоді спробуйте ще раз")
+ADVICE: Final[Mapping[Reason, Lazy]] = {
+    Reason.WAITING: PATIENCE,
+    Reason.BEHIND: PATIENCE,
+    Reason.READY: PATIENCE,
+    Reason.UNKNOWN_TABLE: UPGRADE,
+    Reason.NEWER_SCHEMA: UPGRADE,
+    Reason.NEWER_VALUE: UPGRADE,
+    Reason.NOT_ITS_OWN: CALL,
+    Reason.UNREADABLE: REPORT,
+    Reason.FAILED: REPORT,
+}
+ACTIONS: Final[Mapping[str, Lazy]] = {
+    "sync.call": lazy("Покликали центр"),
+    "sync.replay": lazy("Спробували ще раз записи, що чекали"),
+}
 """How the trail tells what staff did here."""
 
 OTHER: Final = lazy("Запит до центру не вдався")
@@ -59,6 +92,16 @@ def warning(kind: str, detail: str) -> str:
     """Return the sentence for what a person should know although the centre answers."""
     told = str(WARNINGS[kind]) if kind in WARNINGS else kind
     return f"{told} ({detail})" if detail else told
+
+
+def reason(why: Reason) -> str:
+    """Return why a received entry cannot be applied yet."""
+    return str(REASONS[why])
+
+
+def advice(why: Reason) -> str:
+    """Return what to do about an entry that cannot be applied yet."""
+    return str(ADVICE[why])
 
 
 def clock(quality: str) -> str | None:

@@ -149,6 +149,7 @@ def test_every_press_of_staff_leaves_its_line(tmp_path: Path) -> None:
         pressing.press(client, "/queue/services/new", line="queue.add_service", **SERVICE)
         change = f"/queue/services/<service_id>?service_id={node.service}"
         pressing.press(client, change, line="queue.change_service", **SERVICE)
+        pressing.press(client, "/nodes/held/replay", line="sync.replay")
         the_staff_list(pressing, client, str(node.clerk))
         the_devices(pressing, client)
         the_door(pressing)

@@ -229,6 +229,28 @@ def is_open(found: Iterable[Counter]) -> list[Counter]:
     return [one for one in found if one.state is CounterState.OPEN]
 
 
+def standing_on(reader: Reader, office: int, day: int) -> dict[State, int]:
+    """Return how many tickets of a day stand where, at any office."""
+    rows = reader.all(
+        """SELECT state, count(*) AS n FROM queue_current
+        WHERE office = :office AND day = :day GROUP BY state""",
+        office=office,
+        day=day,
+    )
+    return {State(row["state"]): row["n"] for row in rows}
+
+
+def newest_ticket_at(reader: Reader, office: int, day: int) -> int | None:
+    """Return when the last ticket of a day was taken, by the clock of its office."""
+    taken_at: int | None = reader.value(
+        """SELECT t.taken_at FROM queue_current c JOIN queue_ticket t ON t.id = c.ticket
+        WHERE c.office = :office AND c.day = :day ORDER BY c.place DESC LIMIT 1""",
+        office=office,
+        day=day,
+    )
+    return taken_at
+
+
 def today(reader: Reader, office: int, day: int) -> Today:
     """Return what the day has come to so far, at the office of this node."""
     rows = reader.all(

@@ -16,10 +16,12 @@ from appliance.config import Role
 from appliance.people.access import requires, staff
 from appliance.people.model import Permission
 from appliance.queue import answers, catalogue, here, queries, search
+from appliance.queue.last_known import PANEL
 from appliance.queue.model import State, Ticket
 from appliance.queue.search import BadSearch, Wanted
 from appliance.queue.wording import PURPOSES, STATES, dated
 from appliance.store.reader import Reader
+from appliance.web import panels
 from appliance.web.context import current
 from appliance.web.i18n import gettext as _
 from appliance.web.i18n import lazy
@@ -44,6 +46,7 @@ def may_see() -> bool:
     return person is not None and person.may(Permission.SEE_QUEUE)
 
 
+panels.declare(room, PANEL)
 declare(room, Entry(lazy("Талони"), "queue_tickets.tickets", order=20, shown=may_see))
 
 

@@ -10,6 +10,9 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 COUNTER_BITS: Final = 16
+EARLIEST: Final = 1_577_836_800_000
+"""The year 2020: an older hybrid time comes from a clock that nobody had set."""
+
 HOLDS_SECONDS: Final = 24 * 3600
 """How long after its last good moment a clock is still believed."""
 
@@ -21,6 +24,12 @@ LATEST_MS: Final = 4_102_444_800_000
 
 STA_UNSYNC: Final = 0x0040
 TIME_ERROR: Final = 5
+
+
+def wall_of(hlc: int) -> int | None:
+    """Return the wall time in a hybrid time, in milliseconds; None where the clock knew none."""
+    at = hlc >> COUNTER_BITS
+    return at if at >= EARLIEST else None
 
 
 class ClockQuality(StrEnum):

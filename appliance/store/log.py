@@ -11,7 +11,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from appliance.errors import VuzolError
 from appliance.store import streams
-from appliance.store.clock import COUNTER_BITS
+from appliance.store.clock import wall_of
 from appliance.store.entries import GENESIS, Entry, Op
 from appliance.store.ids import StreamId
 from appliance.store.reader import Reader
@@ -24,9 +24,6 @@ PAGE: Final = 500
 
 OVERHEAD: Final = 64
 """Bytes that an entry is reckoned to take beside its body."""
-
-EARLIEST: Final = 1_577_836_800_000
-"""The year 2020: an older hybrid time comes from a clock that nobody had set."""
 
 
 NEXT: Final = """SELECT lane_seq, seq, tx, tbl, op, key, schema, hlc, body, salt, commitment, chain
@@ -234,8 +231,7 @@ def _time_of(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> int
         lane=lane,
         lane_seq=lane_seq,
     )
-    at = (hlc or 0) >> COUNTER_BITS
-    return at if at >= EARLIEST else None
+    return wall_of(hlc or 0)
 
 
 def _page(reader: Reader, stream: StreamId, lane: Lane, after: int) -> Sequence[Entry]:

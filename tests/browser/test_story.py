@@ -247,8 +247,8 @@ OFFICE_PAGES = (
     "/staff", "/devices",
 )  # fmt: skip
 CENTRE_PAGES = (
-    "/queue/tickets", "/queue/services", "/queue/services/new", "/nodes", "/staff", "/staff/new",
-    "/staff/codes", "/devices", "/audit",
+    "/queue/tickets", "/queue/services", "/queue/services/new", "/nodes", "/nodes/2",
+    "/nodes/held", "/staff", "/staff/new", "/staff/codes", "/devices", "/audit",
 )  # fmt: skip
 
 

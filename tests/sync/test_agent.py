@@ -551,3 +551,11 @@ def test_rows_that_cannot_be_read_are_told_and_not_asked_for_without_a_pause() -
     assert not [action for action in actions if isinstance(action, Collect)
                 and action.wire is Wire.URGENT]  # fmt: skip
     assert bench.state.urgent.until > bench.now + 60
+
+
+def test_a_village_is_told_when_the_centre_cannot_apply_its_entries() -> None:
+    bench = Bench()
+    bench.rests()
+    bench.sends(draft())
+    told = [a for a in bench.answered(took(3, quarantined=2)) if isinstance(a, Report)]
+    assert [(one.kind, one.detail) for one in told] == [(Kind.HELD, "2")]

@@ -19,6 +19,7 @@ from appliance.web.context import Context
 from appliance.web.surfaces import Surface
 from sync.budget import budget_of
 from sync.ledger import Counted, Ledger
+from sync.node_views import room as nodes_room
 from sync.status import EXTRA, Status
 from sync.switch import LinkSwitch, switch_room
 from sync.views import WAKE, office
@@ -91,7 +92,7 @@ class Place:
         return create_surface(
             Surface.OFFICE,
             context,
-            [people_office, office, switch_room(self.switch)],
+            [people_office, office, nodes_room, switch_room(self.switch)],
             guards=[access.guard],
         )
 
