@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint
 from nacl.signing import SigningKey
@@ -25,9 +26,11 @@ from sync.budget import budget_of
 from sync.carrier import Carrier
 from sync.client import Link, Way
 from sync.discovery import Discovery
+from sync.events import Kind
 from sync.gate import Server, install
 from sync.hub import Hub, hub_room
 from sync.ledger import Ledger
+from sync.nightly import Nightly
 from sync.projector import Projector
 from sync.receiver import Centre
 from sync.status import EXTRA, Status
@@ -165,6 +168,12 @@ class VillageEnd:
         )
         self._store = store
         self._carrier = Carrier(self.link.call)
+        self._nightly = Nightly(
+            store,
+            zone=ZoneInfo(config.node.timezone),
+            call=self.link.call,
+            forked=lambda: self.link.ledger.warnings.get(str(Kind.FORKED), ""),
+        )
         self._discovery = _search(config, self.link) if config.link.discover else None
         if self.switch:
             self.switch.subscribe(self.link.call)
@@ -192,11 +201,13 @@ class VillageEnd:
         self._store.write(down.replay)  # rows that an older program has kept for this one
         self.link.start()
         self._carrier.start()
+        self._nightly.start()
         if self._discovery:
             self._discovery.start()
 
     def stop(self) -> None:
         """Hang up."""
+        self._nightly.stop()
         self._carrier.stop()
         if self._discovery:
             self._discovery.stop()

@@ -13,12 +13,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from sync.comparison import Outcome
+
 POLLS_MISSED: Final = 3
 """So many calls in a row have to be missing: 15 minutes of the usual 5 between two."""
 
 SHORTEST_SILENCE_MS: Final = 60_000
 WORTH_TELLING_MS: Final = 60_000
 """A clock is called exact while it is less than a minute off."""
+
+
+AMISS: Final = frozenset({Outcome.FORKED, Outcome.BROKEN})
+"""Outcomes of a comparison that a person has to look at."""
 
 
 class State(StrEnum):
@@ -41,6 +47,8 @@ class Heard:
     offset_ms: int | None
     unsent: int
     oldest_at: int | None
+    compared_at: int | None = None  # its last comparison of chains with ours, by its clock
+    compared: str = ""  # how that came out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +99,8 @@ def state_of(heard: Heard | None, *, quarantined: int, now: int, silent_after: i
         return State.NEVER
     if abs(now - heard.at) > silent_after:  # after now: a clock jumped, and that proves nothing
         return State.SILENT
-    clock_lost = heard.clock == "unknown"
-    return State.TROUBLE if quarantined or clock_lost else State.WELL
+    amiss = quarantined or heard.clock == "unknown" or heard.compared in AMISS
+    return State.TROUBLE if amiss else State.WELL
 
 
 def in_order(nodes: Iterable[Node]) -> list[Node]:

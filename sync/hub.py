@@ -168,6 +168,8 @@ class Hub:
             offset_ms=status.at - now,
             unsent=status.unsent,
             oldest_at=status.oldest_at,
+            compared_at=status.compared_at,
+            compared=status.compared,
         )
         with self._lock:
             self._heard = {**self._heard, node: heard}
@@ -208,6 +210,8 @@ def _remember(tx: Transaction, node: int, heard: Heard) -> None:
             "offset_ms": heard.offset_ms,
             "unsent": heard.unsent,
             "oldest_at": heard.oldest_at,
+            "compared_at": heard.compared_at,
+            "compared": heard.compared,
         },
     )
     tx.announce("link")

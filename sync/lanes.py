@@ -17,7 +17,7 @@ from appliance.store.reader import Reader
 from appliance.store.revisions import NEVER, Grants
 from appliance.store.tables import URGENT, Lane, Owner
 from appliance.store.transaction import Transaction
-from sync import pages, wire
+from sync import comparison, pages, wire
 from sync.messages import MOST_ASKED, DownCursor, NodeStatus, Question, Request
 
 
@@ -299,10 +299,13 @@ def _cursor(reader: Reader, scope: str, lane: Lane, centre_epoch: int) -> DownCu
 def _status(reader: Reader, sending: int, version: str, clock: Clock) -> NodeStatus:
     backlog = log.backlog(reader).values()
     oldest = [one.oldest_at for one in backlog if one.oldest_at is not None]
+    compared = comparison.last(reader)
     return NodeStatus(
         version=version,
         clock=str(clock.quality()),
         at=max(0, clock.wall()),
         unsent=sum(one.count for one in backlog) - sending,
         oldest_at=min(oldest, default=None),
+        compared_at=max(0, compared.at) if compared else None,
+        compared=str(compared.outcome) if compared else "",
     )

@@ -30,6 +30,7 @@ class Said(IntEnum):
     STATUS = 2
     QUESTIONS = 3
     ORDER = 4
+    COMPARED = 5
 
 
 class Told(IntEnum):
@@ -98,6 +99,8 @@ class NodeStatus:
     at: int  # its wall time, ms
     unsent: int  # after what this request carries
     oldest_at: int | None
+    compared_at: int | None = None  # the last comparison of chains, by its clock
+    compared: str = ""  # a value of comparison.Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,8 @@ class Request:
                 told.unsent,
                 told.oldest_at,
             ]
+            if told.compared_at is not None:
+                envelope[Said.COMPARED] = [told.compared_at, told.compared]
         if self.questions:
             envelope[Said.QUESTIONS] = [[asked.epoch, int(asked.lane)] for asked in self.questions]
         if self.order:
@@ -163,7 +168,7 @@ class Request:
         return cls(
             batch=body[2 + size :],
             cursors=_each(found.get(Said.CURSORS, []), _cursor),
-            status=_status(found[Said.STATUS]) if Said.STATUS in found else None,
+            status=_status(found) if Said.STATUS in found else None,
             questions=questions,
             order=_number(found.get(Said.ORDER, 0)),
         )
@@ -306,10 +311,14 @@ def _question(value: object) -> Question:
     return Question(_number(epoch), _lane(lane))
 
 
-def _status(value: object) -> NodeStatus:
-    version, clock, at, unsent, oldest_at = _fields(value, 5)
+def _status(found: Mapping[Any, Any]) -> NodeStatus:
+    version, clock, at, unsent, oldest_at = _fields(found[Said.STATUS], 5)
     oldest = None if oldest_at is None else _number(oldest_at)
-    return NodeStatus(_text(version), _text(clock), _number(at), _number(unsent), oldest)
+    status = NodeStatus(_text(version), _text(clock), _number(at), _number(unsent), oldest)
+    if Said.COMPARED not in found:
+        return status
+    compared_at, compared = _fields(found[Said.COMPARED], 2)
+    return replace(status, compared_at=_number(compared_at), compared=_text(compared))
 
 
 def _standing(value: object) -> Standing:

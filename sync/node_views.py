@@ -43,6 +43,7 @@ def node(number: int) -> str:
             made_at=told.store.clock.wall(),
             State=State,
             clock_words=wording.clock,
+            outcome_words=wording.outcome,
             lane_words=wording.LANES,
         )
 

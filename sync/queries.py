@@ -67,6 +67,8 @@ def _heard(row: sqlite3.Row) -> Heard:
         offset_ms=row["offset_ms"],
         unsent=row["unsent"],
         oldest_at=row["oldest_at"],
+        compared_at=row["compared_at"],
+        compared=row["compared"] or "",
     )
 
 

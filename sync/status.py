@@ -193,6 +193,8 @@ def _told(node: fleet.Node, now: int) -> dict[str, Any]:
         "version": heard and heard.version,
         "clock": heard.clock if heard and node.fresh else None,
         "clock_offset_ms": heard and heard.offset_ms,
+        "compared_at": heard and heard.compared_at,
+        "compared": heard and heard.compared,
         "waiting": node.waiting,
         "quarantined": node.quarantined,
     }

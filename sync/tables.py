@@ -34,8 +34,22 @@ NODES: Final = Table(
         integer("offset_ms", null=True),  # its wall time less ours; NULL: not told
         integer("unsent"),  # after what it sent with the same request
         integer("oldest_at", null=True),
+        integer("compared_at", null=True, since=2),  # its last comparison of chains with ours
+        text("compared", null=True, since=2),  # how it came out
     ),
     key=("node",),
 )
 
-TABLES: Final = (LINK, NODES)
+COMPARISON: Final = Table(
+    "sync_comparison",
+    owner=Owner.LOCAL,
+    columns=(
+        integer("node"),  # 0: this appliance itself
+        integer("at"),
+        text("outcome"),
+        text("place"),  # the lane that is not as it should be; empty where all is well
+    ),
+    key=("node",),
+)
+
+TABLES: Final = (LINK, NODES, COMPARISON)

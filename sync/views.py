@@ -19,7 +19,7 @@ from appliance.web.context import current
 from appliance.web.i18n import lazy
 from appliance.web.navigation import Entry
 from appliance.web.safety import require_this_machine
-from sync import fleet, queries, wording
+from sync import comparison, fleet, queries, wording
 from sync.status import EXTRA, Status
 
 WAKE: Final = "sync.wake"
@@ -79,7 +79,9 @@ def nodes() -> str:
         nodes=found,
         summary=fleet.summary(found, version=told.version),
         State=fleet.State,
+        AMISS=fleet.AMISS,
         clock_words=wording.clock,
+        outcome_words=wording.outcome,
     )
 
 
@@ -93,6 +95,7 @@ def link() -> str:
     with told.store.read() as reader:
         backlog = queries.backlog(reader)
         cursors = queries.cursors(reader)
+        compared = comparison.last(reader)
     return render_template(
         _page("link"),
         facts=told.ledger.facts,
@@ -105,6 +108,8 @@ def link() -> str:
         oldest_at=min((one.oldest_at for one in backlog.values() if one.oldest_at), default=None),
         lane_words=wording.LANES,
         cursors=cursors,
+        compared=compared,
+        outcome_words=wording.outcome,
     )
 
 

@@ -76,6 +76,14 @@ LANES: Final[Mapping[Lane, Lazy]] = {
     Lane.BACKUP: lazy("Резервні копії"),
 }
 
+OUTCOMES: Final[Mapping[str, Lazy]] = {
+    "asked": lazy("звіряємо"),
+    "equal": lazy("збігаються"),
+    "forked": lazy("розійшлися"),
+    "broken": lazy("пошкоджено на вузлі"),
+}
+"""How the nightly comparison of chains came out."""
+
 CLOCKS: Final[Mapping[str, Lazy]] = {
     "synchronised": lazy("точний"),
     "holding": lazy("іде сам, ще точний"),
@@ -102,6 +110,11 @@ def reason(why: Reason) -> str:
 def advice(why: Reason) -> str:
     """Return what to do about an entry that cannot be applied yet."""
     return str(ADVICE[why])
+
+
+def outcome(compared: str) -> str | None:
+    """Return the words for a comparison's outcome; None for one that is not known here."""
+    return str(OUTCOMES[compared]) if compared in OUTCOMES else None
 
 
 def clock(quality: str) -> str | None:

@@ -135,6 +135,30 @@ def unconfirmed(reader: Reader, centre_epoch: int) -> list[tuple[StreamId, Lane]
     return [(StreamId(reader.node, row["epoch"]), Lane(row["lane"])) for row in rows]
 
 
+ASKED_OF_CLOSED: Final = 40
+"""Streams that are over, of which the newest are compared with the centre again and again."""
+
+
+def doubt(tx: Transaction) -> int:
+    """Believe no cursor any more until the centre has been asked again; return of how many lanes.
+
+    Of the streams that are over and drained the newest are asked about: the number of starts of a
+    board has no end.
+    """
+    return tx.run(
+        """UPDATE _cursor SET centre_epoch = 0 WHERE epoch IN (
+          SELECT epoch FROM _stream WHERE closed = 0 UNION ALL
+          SELECT epoch FROM (SELECT epoch FROM _stream WHERE closed = 1
+            ORDER BY ordinal DESC LIMIT ?))""",
+        (ASKED_OF_CLOSED,),
+    ).rowcount
+
+
+def doubted(reader: Reader) -> int:
+    """Return of how many lanes the centre has not said anew where they stand."""
+    return int(reader.value("SELECT count(*) FROM _cursor WHERE centre_epoch = 0"))
+
+
 def chain_at(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> bytes:
     """Return the chain value after an entry; before the first it is `GENESIS`."""
     if lane_seq == 0:

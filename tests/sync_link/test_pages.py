@@ -71,7 +71,7 @@ def test_nodes_page_tells_known_from_unknown(centre: Place) -> None:
     assert "12 відомо" in silent
     assert "о 11:05" in silent
     assert "Запасний" in never
-    assert never.count("невідомо") == 3
+    assert never.count("невідомо") == 4
     assert "Верболіз" in well
     assert "на зв’язку" in well
     assert ">3<" in well
@@ -85,6 +85,32 @@ def test_node_whose_clock_is_lost_asks_for_a_person(centre: Place) -> None:
     told = page(client(centre), "/nodes").split("<tbody>")[1].split("</tr>")[0]
     assert "Верболіз" in told
     assert "годинник може помилятися" in told
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words", "trouble"),
+    [
+        ("equal", "збігаються", False),
+        ("asked", "звіряємо", False),
+        ("forked", "розійшлися", True),
+        ("broken", "пошкоджено на вузлі", True),
+        ("of a later version", "ще не звіряли", False),
+    ],
+)
+def test_nodes_page_tells_how_the_nightly_comparison_came_out(
+    centre: Place, outcome: str, words: str, *, trouble: bool
+) -> None:
+    heard(centre, 2, compared_at=NOON - 9 * 60 * MINUTE, compared=outcome)
+    visitor = client(centre)
+    row = next(
+        row
+        for row in page(visitor, "/nodes").split("<tbody>")[1].split("</tr>")
+        if "Верболіз" in row
+    )
+    assert words in row
+    assert "05:05" in row
+    assert ("потрібен технік" in row) is trouble
+    assert words in page(visitor, "/nodes/2")
 
 
 def test_live_page_gets_the_part_and_the_strip_without_the_frame(centre: Place) -> None:
