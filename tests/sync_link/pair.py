@@ -107,6 +107,7 @@ class Village:
         centre_key: SigningKey | None = None,
         name: str = "",
         budget: Budget = UNLIMITED,
+        way: Way | None = None,
     ) -> None:
         path = folder / f"village{name or node}.db"
         self.store: Store = open_store(path, node, clock or SystemClock(trusted=True), centre=False)
@@ -123,7 +124,7 @@ class Village:
         self.link = Link(
             agent,
             self.store,
-            way=Way(address=url, gate=self.switch, patience=QUICK),
+            way=way or Way(address=url, gate=self.switch, patience=QUICK),
             version="0.1.0",
             chance=Random(node),
         )

@@ -33,10 +33,17 @@ READINGS: Final = Table(
     append_only=True,
     columns=(integer("value"), text("word")),
 )
+ALARMS: Final = Table(
+    "trial_alarm",
+    owner=Owner.UP,
+    lane=Lane.ALARMS,
+    append_only=True,
+    columns=(integer("n"),),
+)
 NOTICES: Final = Table(
     "trial_notice", owner=Owner.DOWN, lane=Lane.STATE, columns=(text("word"), integer("n"))
 )
-TABLES: Final = (VISITS, STEPS, READINGS, NOTICES, *sync_tables.TABLES)
+TABLES: Final = (VISITS, STEPS, READINGS, ALARMS, NOTICES, *sync_tables.TABLES)
 
 
 def open_store(path: Path, node: int, clock: Clock | None = None, **more: object) -> Store:
@@ -56,6 +63,11 @@ def readings(tx: Transaction, first: int, count: int) -> None:
     """Write many bulk rows in one transaction."""
     for value in range(first, first + count):
         tx.insert(READINGS, {"value": value, "word": f"рівень води {value * 7919 % 1000}"})
+
+
+def alarm(tx: Transaction, n: int) -> RowId:
+    """Raise an alarm."""
+    return tx.insert(ALARMS, {"n": n})
 
 
 def notice(tx: Transaction, n: int, scope: str) -> RowId:

@@ -1,0 +1,1 @@
+"""Tests over real networks: namespaces, shaped and cut links. They need root."""
