@@ -217,6 +217,9 @@ class Member:
     number: int = option("number of the node", at_least=1, at_most=LARGEST_NODE)
     title: str = option("name of its office", check=_named)
     key: str = option("public key of the node", check=_key)
+    revoked: bool = option(
+        "the node was stolen or given up: nothing of it is taken any more", default=False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ is_there() {
     libc6-dev) test -e /usr/include/stdio.h ;;
     iproute2) command -v ip && command -v tc ;;
     nftables) command -v nft ;;
+    nginx-light) command -v nginx ;;
   esac
 } >/dev/null 2>&1
 
@@ -25,11 +26,12 @@ skipped_without() {
     chromium) echo "the tests in a browser" ;;
     gcc | libc6-dev) echo "the tests of a power cut" ;;
     iproute2 | nftables) echo "the tests over a slow or cut network" ;;
+    nginx-light) echo "the tests behind a proxy" ;;
   esac
 }
 
 needed="python3 python3-venv"
-[ "${1:-run}" = run ] || needed="$needed chromium gcc libc6-dev iproute2 nftables"
+[ "${1:-run}" = run ] || needed="$needed chromium gcc libc6-dev iproute2 nftables nginx-light"
 
 missing=()
 for package in $needed; do is_there "$package" || missing+=("$package"); done

@@ -86,7 +86,8 @@ class CentreEnd:
     def __init__(
         self, config: Config, store: Store, key: SigningKey, give_way: GiveWay = alone
     ) -> None:
-        members = {one.number: public_key(one.key) for one in config.centre.nodes}
+        nodes = [one for one in config.centre.nodes if not one.revoked]
+        members = {one.number: public_key(one.key) for one in nodes}
         centre = Centre(config.hromada.id, config.node.number, key, store.epoch, members)
         self.doorman = Hub(centre, store, give_way)
         self.status = Status(

@@ -4,6 +4,7 @@
     silent    no call for a while; that is no fault, and what is there now is unknown
     trouble   it calls, and something waits for a person
     well      it calls
+    revoked   it was stolen or given up; nothing of it is taken
 
 What a silent node said in its last call is told with the time of that call, never as the present.
 """
@@ -34,6 +35,7 @@ class State(StrEnum):
     SILENT = "silent"
     NEVER = "never"
     WELL = "well"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +112,8 @@ def in_order(nodes: Iterable[Node]) -> list[Node]:
 
 
 def summary(nodes: Iterable[Node], *, version: str) -> Summary:
-    """Count the fleet."""
-    all_nodes = list(nodes)
+    """Count the fleet, without those that are revoked."""
+    all_nodes = [node for node in nodes if node.state is not State.REVOKED]
     states = [node.state for node in all_nodes]
     heard = [node.heard for node in all_nodes if node.heard]
     return Summary(

@@ -11,7 +11,7 @@ from appliance.store.ids import StreamId
 from appliance.store.log import Backlog
 from appliance.store.reader import Reader
 from appliance.store.tables import Lane
-from sync.fleet import Heard, Node, state_of
+from sync.fleet import Heard, Node, State, state_of
 
 
 def nodes(
@@ -48,13 +48,14 @@ def _node(
     reader: Reader, member: Member, heard: Heard | None, *, now: int, silent_after: int
 ) -> Node:
     waiting, quarantined = projection.counts(reader, node=member.number)
+    state = state_of(heard, quarantined=quarantined, now=now, silent_after=silent_after)
     return Node(
         number=member.number,
         title=member.title,
         heard=heard,
         waiting=waiting,
         quarantined=quarantined,
-        state=state_of(heard, quarantined=quarantined, now=now, silent_after=silent_after),
+        state=State.REVOKED if member.revoked else state,
     )
 
 

@@ -66,7 +66,7 @@ def without_root() -> list[str]:
 def missing() -> str:
     """Return what no PATH of this test has; headers are no command, so they may be there."""
     headers = "" if Path("/usr/include/stdio.h").exists() else "libc6-dev "
-    return f"chromium gcc {headers}iproute2 nftables"
+    return f"chromium gcc {headers}iproute2 nftables nginx-light"
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_what_is_missing_and_skipped_is_one_sentence_and_work_goes_on(
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
         "Skipped: the tests in a browser and the tests of a power cut and the tests over a slow or"
-        f" cut network, because these Debian packages are missing and {why}: {missing()}"
-        f" ({remedy.format(missing())}).\n"
+        " cut network and the tests behind a proxy, because these Debian packages are missing and"
+        f" {why}: {missing()} ({remedy.format(missing())}).\n"
     )
 
 

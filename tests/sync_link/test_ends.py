@@ -11,9 +11,13 @@ from appliance import config
 from appliance.rooms import TABLES
 from appliance.store.clock import FixedClock
 from appliance.store.database import Store
+from appliance.store.ids import StreamId
+from appliance.store.tables import Lane
 from provisioning.keys import own_key, public_text
 from sync import ends
 from sync.ends import CentreEnd, LoneEnd, VillageEnd, open_end
+from sync.receiver import UNSIGNED, Knock, Refused
+from sync.signing import Head, Nonce, body_hash
 from sync.status import EXTRA
 from sync.views import WAKE
 from tests.sync_link.offices import CENTRE, VILLAGE
@@ -79,6 +83,33 @@ def test_centre_grants_each_node_what_is_for_all_and_its_own_office(
         held = reader.all("SELECT node, scope FROM _grant ORDER BY scope")
     assert [tuple(row) for row in held] == [(7, "hromada"), (7, "office:7")]
     centre.stop()
+
+
+def test_stolen_node_is_a_stranger_once_it_is_revoked(tmp_path: Path) -> None:
+    """The same node, before and after a restart of the centre that revokes it."""
+    key, told = own_key(tmp_path / "other.key"), []
+    for revoked in (False, True):
+        opened: list[Store] = []
+        member = {"number": 7, "title": "Старостат", "key": public_text(key), "revoked": revoked}
+        centre = end(tmp_path, CENTRE, opened, centre={"nodes": [member]}, link={"discover": False})
+        assert isinstance(centre, CentreEnd)
+        at = centre.doorman.centre
+        stream, after = StreamId(7, 99), int(revoked)
+        head = Head(
+            hromada=at.hromada,
+            stream=stream,
+            lane=Lane.TICKETS,
+            after=after,
+            last=after,
+            recipient=at.number,
+            centre_epoch=at.epoch,
+            nonce=Nonce(99, 0, 1 + revoked),
+            body_hash=body_hash(b""),
+        )
+        answer = centre.doorman.knock(Knock("POST", head.path, head.header(key), 0), lambda: None)
+        told.append(answer.response.status if isinstance(answer, Refused) else "welcome")
+        opened[0].close()
+    assert told == ["welcome", UNSIGNED]
 
 
 def test_ends_stop_their_threads(tmp_path: Path, stores: list[Store]) -> None:

@@ -87,6 +87,19 @@ def test_node_whose_clock_is_lost_asks_for_a_person(centre: Place) -> None:
     assert "годинник може помилятися" in told
 
 
+def test_revoked_node_is_told_as_such_and_counts_for_nothing(tmp_path: Path) -> None:
+    nodes = [{**CENTRE["centre"]["nodes"][0], "revoked": True}, CENTRE["centre"]["nodes"][1]]
+    with place(tmp_path, {**CENTRE, "centre": {"nodes": nodes}}) as centre:
+        heard(centre, 2, unsent=7)
+        visitor = client(centre)
+        told = page(visitor, "/nodes")
+        assert "відкликано: від нього нічого не беремо" in told
+        assert "невідомо з вузлів: 1" in told
+        assert "Відкликано: від вузла нічого не беруть" in page(visitor, "/nodes/2")
+        facts = visitor.get("/healthz").get_json()["replication"]["nodes"]
+        assert facts["s02"]["state"] == "revoked"
+
+
 @pytest.mark.parametrize(
     ("outcome", "words", "trouble"),
     [
