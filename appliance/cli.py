@@ -74,7 +74,13 @@ def check(chosen: argparse.Namespace) -> Answer:
     key_file = read.node.data / keys.NODE_KEY
     answer["public_key"] = _public_text(key_file) if key_file.exists() else None
     lacking = footing.warnings(read)
-    return answer | ({"warnings": lacking} if lacking else {})
+    answer |= {"warnings": lacking} if lacking else {}
+    if chosen.bundle is not None:
+        from appliance import support  # noqa: PLC0415 - see `up`
+
+        answer["bundle"] = str(chosen.bundle)
+        answer["bundle_holds"] = support.write(read, chosen.bundle, dict(answer))
+    return answer
 
 
 def _public_text(key_file: Path) -> str:
@@ -110,7 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "up", up, prints=False)
     _demo(_command(commands, "demo", demo, of_a_node=False))
     _command(commands, "status", status)
-    _command(commands, "check", check)
+    _command(commands, "check", check).add_argument(
+        "--bundle", type=Path, metavar="FILE", help="write a support file (zip), too"
+    )
     sync = commands.add_parser("sync", help="Replication with the centre.")
     of_sync = sync.add_subparsers(dest="of_sync", required=True, metavar="COMMAND")
     _command(of_sync, "status", sync_status)

@@ -56,22 +56,42 @@ def call_centre(config: Config) -> dict[str, Any]:
     return _ask(config, "POST", "/sync/now")
 
 
+def metrics(config: Config) -> str:
+    """Return what `/metrics` tells of the running node, as text."""
+    status, body = _answer(config, "GET", "/metrics")
+    if status >= REFUSED:
+        raise NodeRefused("/metrics", status, {})
+    return body.decode("utf-8", "replace")
+
+
 def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
-    listening = config.surfaces.address
-    host = "127.0.0.1" if listening in ANYWHERE else listening
-    connection = http.client.HTTPConnection(host, config.surfaces.office, timeout=SECONDS)
+    status, body = _answer(config, method, path)
+    try:
+        told = _object(body)
+    except ValueError as error:
+        raise NodeNotRunning(_place(config), error) from error
+    if status >= REFUSED and path != "/healthz":  # an unwell node tells of itself with 503
+        raise NodeRefused(path, status, told)
+    return told
+
+
+def _answer(config: Config, method: str, path: str) -> tuple[int, bytes]:
+    host, _, port = _place(config).rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
     try:
         connection.request(method, path, headers={"Accept": "application/json"})
         reply = connection.getresponse()
-        told = _object(reply.read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        where = f"{host}:{config.surfaces.office}"
-        raise NodeNotRunning(where, error) from error
+        return reply.status, reply.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise NodeNotRunning(_place(config), error) from error
     finally:
         connection.close()
-    if reply.status >= REFUSED and path != "/healthz":  # an unwell node tells of itself with 503
-        raise NodeRefused(path, reply.status, told)
-    return told
+
+
+def _place(config: Config) -> str:
+    listening = config.surfaces.address
+    host = "127.0.0.1" if listening in ANYWHERE else listening
+    return f"{host}:{config.surfaces.office}"
 
 
 def _object(body: bytes) -> dict[str, Any]:
