@@ -6,10 +6,17 @@ import every page.
 
 from typing import Final
 
+from appliance.commands import tables as commands
 from appliance.people import tables as people
 from appliance.queue import tables as queue
 from appliance.web import idempotency
 from sync import tables as sync
 
-TABLES: Final = (*people.TABLES, *queue.TABLES, *idempotency.TABLES, *sync.TABLES)
+TABLES: Final = (
+    *people.TABLES,
+    *commands.TABLES,
+    *queue.TABLES,
+    *idempotency.TABLES,
+    *sync.TABLES,
+)
 """Every table of `node.db`."""
