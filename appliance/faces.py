@@ -9,6 +9,8 @@ from typing import Final
 from flask import Blueprint
 
 from appliance import front_door
+from appliance.commands import live as commands_live
+from appliance.commands import views as commands
 from appliance.people import views as people
 from appliance.queue import live as queue_live
 from appliance.queue import views as queue
@@ -19,7 +21,13 @@ from sync import live as sync_live
 from sync import views as sync
 
 BLUEPRINTS: Final[Mapping[Surface, Sequence[Blueprint]]] = {
-    Surface.OFFICE: (front_door.room, people.office, *queue.OFFICE, sync.office),
+    Surface.OFFICE: (
+        front_door.room,
+        people.office,
+        commands.office,
+        *queue.OFFICE,
+        sync.office,
+    ),
     Surface.KIOSK: (people.kiosk, *queue.KIOSK),
     Surface.GUEST: queue.GUEST,
     Surface.HUB: (),  # the centre adds its hub, which holds the keys
@@ -29,6 +37,10 @@ BLUEPRINTS: Final[Mapping[Surface, Sequence[Blueprint]]] = {
 def topics(context: Context) -> Mapping[Surface, Sequence[Topic]]:
     """Return what each surface may listen to."""
     return {
-        Surface.OFFICE: (*queue_live.topics(context), *sync_live.topics(context)),
+        Surface.OFFICE: (
+            *commands_live.topics(context),
+            *queue_live.topics(context),
+            *sync_live.topics(context),
+        ),
         Surface.KIOSK: queue_live.topics(context),
     }

@@ -12,13 +12,17 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, request, url_for
 
+from appliance.commands import queries as commands
 from appliance.config import Role
 from appliance.people.access import requires, staff
 from appliance.people.model import Permission
 from appliance.queue import answers, catalogue, here, queries, search
+from appliance.queue.afar_wording import Said, saying
+from appliance.queue.catalogue import Service
 from appliance.queue.model import State, Ticket
 from appliance.queue.search import BadSearch, Wanted
 from appliance.queue.wording import PURPOSES, STATES, dated
+from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.web.context import current
 from appliance.web.i18n import gettext as _
@@ -70,18 +74,21 @@ def tickets() -> str:
         found = (
             [] if asked is None else search.newest_first(reader, asked, before=before, at_most=PAGE)
         )
+        names = catalogue.service_names(reader)
         values: dict[str, Any] = {
             "found": found,
             "count": 0 if asked is None else search.count(reader, asked),
-            "names": catalogue.service_names(reader),
+            "names": names,
+            "told": _told(reader, found, names),
             "grounds": {one.id: one for one in catalogue.categories(reader)},
             "dates": queries.day_labels(reader),
             "doubles": _doubles(reader, found),
             "offices": _offices(reader, titles),
         }
     query: dict[str, Any] = {name: value for name in ASKED if (value := request.args.get(name, ""))}
+    live = request.headers.get("X-Fragment") == "1"
     return render_template(
-        "queue/tickets.html",
+        "queue/tickets_live.html" if live else "queue/tickets.html",
         titles=titles,
         centre=current().config.node.role is Role.CENTRE,
         query=query,
@@ -90,6 +97,7 @@ def tickets() -> str:
         state_names=STATES,
         purposes=PURPOSES,
         dated=dated,
+        here=url_for(".tickets", **query, before=before),
         newest=url_for(".tickets", **query) if before else None,
         older=url_for(".tickets", **query, before=found[-1].place) if len(found) == PAGE else None,
         **values,
@@ -160,6 +168,12 @@ def _offices(reader: Reader, titles: Mapping[int, str]) -> list[OfficeNow]:
         )
         for number, title in titles.items()
     ]
+
+
+def _told(reader: Reader, found: list[Ticket], names: Mapping[RowId, Service]) -> dict[RowId, Said]:
+    """Return what is to be said of the last thing that was asked about each ticket."""
+    stories = commands.stories(reader, [one.id for one in found])
+    return {ticket: saying(asked[0], names) for ticket, asked in stories.items()}
 
 
 def _doubles(reader: Reader, found: list[Ticket]) -> set[tuple[int, int, str]]:
