@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Final
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from appliance.commands import queries as asked_before
@@ -17,13 +17,13 @@ from appliance.people import queries as people
 from appliance.people.access import require_staff, requires
 from appliance.people.errors import AtTheCentreOnly
 from appliance.people.model import Permission
-from appliance.queue import afar, catalogue, queries, service
+from appliance.queue import afar, catalogue, queries, service, tickets_views
 from appliance.queue.afar import VALID_HOURS, Asker
 from appliance.queue.afar_asking import ask_once, at_the_centre, may_ask
 from appliance.queue.afar_wording import saying
 from appliance.queue.catalogue import Service
 from appliance.queue.model import Purpose, State, Target, Ticket, WrongMoment
-from appliance.queue.tickets_views import office_titles
+from appliance.queue.tickets_views import heard_at, office_titles
 from appliance.queue.wording import PURPOSES, SAYINGS, STATES, dated
 from appliance.store.ids import BadId, RowId
 from appliance.store.reader import Reader
@@ -32,7 +32,8 @@ from appliance.web.context import current
 from appliance.web.i18n import language
 from appliance.web.idempotency import Asked
 
-room: Final = Blueprint("queue_afar", "appliance.queue", template_folder="templates")
+room: Final = tickets_views.room
+"""A ticket's page belongs to the list of tickets: the header shows where one is."""
 
 PAGE: Final = "/queue/tickets/<ticket_id>"
 KEY_BYTES: Final = 12
@@ -88,7 +89,7 @@ def withdraw(ticket_id: str) -> Response:
         current().store.write(commands.withdraw, command, by=require_staff().actor)
     except TOLD_HERE as refusal:
         return make_response(_page(wanted, _refusal(refusal)), CONFLICT)
-    return redirect(url_for(".ticket", ticket_id=wanted), 303)
+    return redirect(url_for("queue_tickets.ticket", ticket_id=wanted), 303)
 
 
 def _asked(wanted: RowId, said: str, ask: Callable[[Transaction], RowId]) -> Response:
@@ -100,7 +101,7 @@ def _asked(wanted: RowId, said: str, ask: Callable[[Transaction], RowId]) -> Res
         current().store.write(ask_once, asked, ask)
     except TOLD_HERE as refusal:
         return make_response(_page(wanted, _refusal(refusal)), CONFLICT)
-    return redirect(url_for(".ticket", ticket_id=wanted), 303)
+    return redirect(url_for("queue_tickets.ticket", ticket_id=wanted), 303)
 
 
 def _demand_the_centre() -> None:
@@ -163,6 +164,8 @@ def _seen(reader: Reader, found: Ticket) -> dict[str, Any]:
     return {
         "ticket": found,
         "service": names.get(found.service),
+        "heard_at": heard_at(found.office),
+        "own": found.office == reader.node,
         "date": queries.day_labels(reader, found.office).get((found.office, found.day)),
         "told": [saying(one, names) for one in stories],
         "people": people.names(reader),

@@ -130,6 +130,14 @@ def export() -> Response:
     )
 
 
+def heard_at(number: int) -> int | None:
+    """Return when an office was last heard of, in ms; None if never, or if nobody knows."""
+    if number == here.office().number:
+        return current().clock.wall()
+    last: Callable[[int], int | None] = current().extras.get(LAST_CONTACTS, lambda _node: None)
+    return last(number)
+
+
 def office_titles() -> dict[int, str]:
     """Return the offices whose tickets may be here, this one first."""
     config = current().config
@@ -156,7 +164,6 @@ def _asked() -> tuple[Wanted | None, dict[str, str]]:
 
 def _offices(reader: Reader, titles: Mapping[int, str]) -> list[OfficeNow]:
     own = here.office().number
-    last: Callable[[int], int | None] = current().extras.get(LAST_CONTACTS, lambda _node: None)
     return [
         OfficeNow(
             number,
@@ -164,7 +171,7 @@ def _offices(reader: Reader, titles: Mapping[int, str]) -> list[OfficeNow]:
             number == own,
             queries.count_waiting(reader, number),
             len(queries.is_open(queries.counters(reader, number))),
-            current().clock.wall() if number == own else last(number),
+            heard_at(number),
         )
         for number, title in titles.items()
     ]

@@ -17,15 +17,13 @@ from appliance.queue import (
     display_views,
     kiosk_views,
     phone_views,
-    tickets_views,
 )
 from appliance.queue.wording import ACTIONS, FACTS, SAYINGS
 from appliance.web.error_pages import explain
 
 OFFICE: Final[tuple[Blueprint, ...]] = (
     console_views.room,
-    tickets_views.room,
-    afar_views.room,
+    afar_views.room,  # that of the tickets
     catalogue_views.room,
     api_views.office,
     afar_api_views.office,

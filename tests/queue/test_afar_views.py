@@ -83,13 +83,13 @@ def test_what_was_asked_is_not_shown_as_done_before_the_village_says_so(
     page = text(centre.get(page_of(ticket)))
     assert asked in page
     assert "Попросили: Олена Гончар, 14:05. Діє до 18:05." in page
-    assert "Стан чекає" in page
+    assert "чекає · коли був зв’язок — невідомо" in page
     assert "Попросити скасувати" not in page
     here.down()
     assert asked in listed(centre)
     here.up()
     assert "Скасовано на прохання центру о 14:05" in listed(centre)
-    assert "Стан скасовано" in text(centre.get(page_of(ticket)))
+    assert "скасовано · " in text(centre.get(page_of(ticket)))
 
 
 def test_a_refusal_says_why_and_lets_ask_again(centre: FlaskClient, here: Villages) -> None:
@@ -112,7 +112,7 @@ def test_a_move_names_where_to(centre: FlaskClient, here: Villages) -> None:
     here.up()
     page = text(centre.get(page_of(ticket)))
     assert "Переведено на «Земля й господарство: Порадитися» на прохання центру" in page
-    assert "Послуга Земля й господарство Порадитися" in page
+    assert "невідомо Земля й господарство Порадитися" in page
     assert "Попросити скасувати" in page  # it waits, and may be asked about again
 
 
