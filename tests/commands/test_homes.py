@@ -19,7 +19,7 @@ from appliance.store.quarantine import Reason as Held
 from appliance.store.revisions import NEVER
 from appliance.store.tables import Lane
 from appliance.store.transaction import NotOurs, Transaction
-from tests.commands.gates import ASKER, HOUR, Hromada, hromada, put_up, turn
+from tests.commands.gates import ASKER, HOUR, Hromada, Place, hromada, put_up, turn
 from tests.store.forging import Forger
 
 UNKNOWN = ClockQuality.UNKNOWN
@@ -125,23 +125,55 @@ def test_a_village_that_was_put_back_from_a_copy_does_not_do_it_again(
 ) -> None:
     gate = here.gate()
     here.down()
-    here.village.store.close()
-    shutil.copy(here.village.path, tmp_path / "copy.db")
-    here.village.start()
+    copy(here.village, tmp_path)
     command = here.ask(gate)
     here.down()
     here.village.decide()
     here.up()
-    here.village.store.close()
-    for suffix in ("-wal", "-shm"):
-        Path(f"{here.village.path}{suffix}").unlink(missing_ok=True)
-    shutil.copy(tmp_path / "copy.db", here.village.path)
-    here.village.start()
+    put_back(here.village, tmp_path)
     here.down()
     assert here.village.story(command).command.settled
     assert here.village.decide() == []
     assert here.village.steps(gate) == 0
     assert here.outcome(command) is Outcome.DONE
+
+
+def test_a_centre_that_was_put_back_keeps_the_answer_to_what_it_does_not_know_any_more(
+    here: Hromada, tmp_path: Path
+) -> None:
+    gate = here.gate()
+    copy(here.centre, tmp_path)
+    forgotten = here.ask(gate)
+    here.down()
+    here.village.decide()
+    put_back(here.centre, tmp_path)
+    here.up()
+    assert here.centre.stands(gate) == "open"
+    with here.centre.store.read() as reader:
+        assert projection.quarantined(reader) == []
+        with pytest.raises(queries.CommandUnknown):
+            queries.story(reader, forgotten)
+    again = here.ask(gate)
+    here.down()
+    here.village.decide()
+    here.up()
+    assert here.outcome(again) is Outcome.DONE
+
+
+def copy(place: Place, folder: Path) -> None:
+    """Take a copy of the node's file."""
+    place.store.close()
+    shutil.copy(place.path, folder / "copy.db")
+    place.start()
+
+
+def put_back(place: Place, folder: Path) -> None:
+    """Let the node go on from its copy."""
+    place.store.close()
+    for suffix in ("-wal", "-shm"):
+        Path(f"{place.path}{suffix}").unlink(missing_ok=True)
+    shutil.copy(folder / "copy.db", place.path)
+    place.start()
 
 
 def test_an_object_that_moved_on_is_left_alone_and_the_centre_is_told_where_it_stands(

@@ -81,6 +81,7 @@ def test_a_command_waits_for_the_link_and_survives_a_restart_of_its_home(
         until(lambda: stands(centre.store, gate) is not None)
         node.village.switch.move(up=False)
         command = ask(centre, gate)
+        node.store.write(put_up)  # what is written finds out that the link is down
         until(lambda: not node.village.link.ledger.facts.up)
         assert stands(node.store, gate) == Seen(0, "shut")
         assert outcome(centre.store, command) is None
