@@ -9,6 +9,8 @@ from typing import Final
 from flask import Blueprint
 
 from appliance import front_door
+from appliance.commands import live as commands_live
+from appliance.commands import views as commands
 from appliance.people import views as people
 from appliance.queue import live as queue_live
 from appliance.queue import views as queue
@@ -20,7 +22,14 @@ from sync import node_views as sync_nodes
 from sync import views as sync
 
 BLUEPRINTS: Final[Mapping[Surface, Sequence[Blueprint]]] = {
-    Surface.OFFICE: (front_door.room, people.office, *queue.OFFICE, sync.office, sync_nodes.room),
+    Surface.OFFICE: (
+        front_door.room,
+        people.office,
+        commands.office,
+        *queue.OFFICE,
+        sync.office,
+        sync_nodes.room,
+    ),
     Surface.KIOSK: (people.kiosk, *queue.KIOSK),
     Surface.GUEST: queue.GUEST,
     Surface.HUB: (),  # the centre adds its hub, which holds the keys
@@ -30,6 +39,10 @@ BLUEPRINTS: Final[Mapping[Surface, Sequence[Blueprint]]] = {
 def topics(context: Context) -> Mapping[Surface, Sequence[Topic]]:
     """Return what each surface may listen to."""
     return {
-        Surface.OFFICE: (*queue_live.topics(context), *sync_live.topics(context)),
+        Surface.OFFICE: (
+            *commands_live.topics(context),
+            *queue_live.topics(context),
+            *sync_live.topics(context),
+        ),
         Surface.KIOSK: queue_live.topics(context),
     }

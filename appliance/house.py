@@ -3,7 +3,7 @@
     own the data      store, the line of a copy that was put back, hashing of passwords
     build             replication's end, context, the four surfaces
     listen            servers and live events: from here on people are served
-    reach out         replication, sealed passwords: nobody waits for these
+    reach out         replication, sealed passwords, what others ask: nobody waits for these
 
 Closing: the doors shut and what was accepted is answered, then live events, replication, hashing,
 and last the writer, with whose end the data has no owner any more.
@@ -20,13 +20,14 @@ from typing import Any, Final, Self
 from flask import Flask
 
 from appliance import faces
+from appliance.commands.worker import start_worker
 from appliance.config import ClockSource, Config, Role
 from appliance.courtesy import Courtesy
 from appliance.people import access, queries, reissue, sealing
 from appliance.people.passwords import HashingThread
 from appliance.queue.tickets_views import LAST_CONTACTS
 from appliance.restored import Restoration
-from appliance.rooms import TABLES
+from appliance.rooms import HANDLERS, TABLES
 from appliance.store.clock import SystemClock
 from appliance.store.database import Store
 from appliance.web.app import create_surface
@@ -82,9 +83,11 @@ class Appliance:
 
     def __enter__(self) -> Self:
         with self._closing as undo:
-            if self.config.node.role is Role.CENTRE:
+            centre = self.config.node.role is Role.CENTRE
+            if centre:
                 reissuer = reissue.start_reissuer(self.context, sealing.opener(self.key))
                 undo.callback(reissuer.stop)
+            undo.callback(start_worker(self.store, HANDLERS, centre=centre).stop)
             undo.callback(self.end.stop)
             topics = faces.topics(self.context)
             events = self._events = EventServers(topics, self.config, self.store)

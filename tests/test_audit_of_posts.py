@@ -3,6 +3,7 @@
 An address that is not pressed below fails the test, so a new one cannot be forgotten.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -82,6 +83,26 @@ def everything_at_a_counter(pressing: Presser, client: FlaskClient, *, api: bool
     verb("close", "queue.close_counter")
 
 
+def asking_an_office(pressing: Presser, client: FlaskClient) -> None:
+    """Ask to cancel and to move, and take it back, by the pages and by the JSON paths."""
+    pages, api = (pressing.node.take(f"asked-{place}")["id"] for place in ("pages", "api"))
+    service = pressing.node.service
+    page, told = "/queue/tickets/<ticket_id>/{}?ticket_id=" + pages, {"step": "0"}
+    for verb in ("cancel", "move"):
+        form = {**told, "key": verb, "target": f"{service} collect"}
+        pressing.press(client, page.format(verb), line="commands.ask", **form)
+        shown = client.get(f"/queue/tickets/{pages}").text
+        found = re.search(r'name="command" value="([^"]+)"', shown)
+        assert found
+        pressing.press(client, page.format("withdraw"), line="commands.withdraw", command=found[1])
+    where = "/api/queue/tickets/<ticket_id>/{}?ticket_id=" + api
+    for verb, more in (("cancel", {}), ("move", {"service": str(service), "purpose": "collect"})):
+        body = {"step": 0, **more}
+        answer = pressing.press(client, where.format(verb), line="commands.ask", json=body)
+        back = f"/api/queue/commands/<command_id>/withdraw?command_id={json.loads(answer)['id']}"
+        pressing.press(client, back, line="commands.withdraw")
+
+
 def the_staff_list(pressing: Presser, client: FlaskClient, clerk: str) -> None:
     """Hire, change, dismiss and take back; issue passwords and codes, and use one."""
     person, roles = f"?person_id={clerk}", {"office-1": "starosta"}
@@ -146,6 +167,7 @@ def test_every_press_of_staff_leaves_its_line(tmp_path: Path) -> None:
         pressing.press(client, "/api/queue/tickets", line="queue.hand_out", json=wish)
         everything_at_a_counter(pressing, client, api=False)
         everything_at_a_counter(pressing, client, api=True)
+        asking_an_office(pressing, client)
         pressing.press(client, "/queue/services/new", line="queue.add_service", **SERVICE)
         change = f"/queue/services/<service_id>?service_id={node.service}"
         pressing.press(client, change, line="queue.change_service", **SERVICE)

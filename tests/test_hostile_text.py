@@ -64,6 +64,7 @@ DESCRIPTION = {
     "ordering": "5",
     "purposes": "submit",
 }
+ASKED = {"step": "0", "hours": "4", "key": "key-1"}
 OFFICES = {"office-1": "STAROSTA", "office-2": "", "office-3": ""}
 FORMS: Mapping[str, Mapping[str, str]] = {
     "office /sign-in": {"login": "clerk", "password": "x", "next": "/"},
@@ -82,6 +83,9 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "office /queue/counters/<n>/<verb>": {"seen": "", "promised": ""},
     "office /queue/services/new": {**DESCRIPTION, "scope": "hromada"},
     "office /queue/services/<service_id>": DESCRIPTION,
+    "office /queue/tickets/<ticket_id>/cancel": ASKED,
+    "office /queue/tickets/<ticket_id>/move": {**ASKED, "target": "x submit"},
+    "office /queue/tickets/<ticket_id>/withdraw": {"command": ""},
     "office /link/now": {},
     "office /sync/now": {},
     "kiosk /pair": {"kind": "kiosk"},
@@ -93,6 +97,14 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "/api/sign-in": {"login": "clerk", "password": "x"},
     "/api/password": {"current": "x", "new": "нова вода 27"},
     "/api/sign-out": {},
+    "/api/queue/tickets/<ticket_id>/cancel": {"step": 0, "valid_hours": 4},
+    "/api/queue/tickets/<ticket_id>/move": {
+        "step": 0,
+        "valid_hours": 4,
+        "service": "",
+        "purpose": "submit",
+    },
+    "/api/queue/commands/<command_id>/withdraw": {},
     "/api/queue/tickets": {"service": "", "purpose": "submit", "priority": None},
 }
 COUNTER = {"ticket": None, "take_over": False}
@@ -146,6 +158,7 @@ def path(node: Node, rule: str, **changed: str) -> str:
         "person_id": str(node.clerk),
         "service_id": str(node.service),
         "ticket_id": str(node.service),
+        "command_id": str(node.service),
         "device_id": "aaaaaaaa",
         "number": "1",
         "n": "1",

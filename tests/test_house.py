@@ -31,6 +31,7 @@ BELOW: Final[Mapping[str, frozenset[str]]] = {
     "store": frozenset({"errors"}),
     "web": GROUND | {"store"},
     "people": GROUND | {"store", "web"},
+    "commands": GROUND | {"store", "web", "people"},
 }
 """What each room of the appliance may know; a service may know all of these, and no other one."""
 

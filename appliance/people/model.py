@@ -53,11 +53,12 @@ class Permission(StrEnum):
     PAIR_DEVICES = "pair_devices"
     READ_AUDIT = "read_audit"
     SEE_NODES = "see_nodes"
+    ASK_OFFICES = "ask_offices"  # to ask another office to do something with what is its own
 
 
 MAY: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.ADMINISTRATOR: frozenset(Permission),
-    Role.STAROSTA: frozenset(Permission) - {Permission.MANAGE_STAFF},
+    Role.STAROSTA: frozenset(Permission) - {Permission.MANAGE_STAFF, Permission.ASK_OFFICES},
     Role.HEAD: frozenset(
         {
             Permission.SEE_QUEUE,

@@ -84,6 +84,9 @@ class TicketSeen(Schema):
     purpose = fields.String(required=True)
     priority = Id(allow_none=True)
     state = fields.String(required=True)
+    step = fields.Integer(
+        required=True, metadata={"description": "grows with each event; what a command compares"}
+    )
     counter = fields.Integer(allow_none=True)
     calls = fields.Integer()
     taken_at = fields.String(required=True)
@@ -176,6 +179,7 @@ def ticket_seen(ticket: Ticket, *, date: date | None, service: Service | None) -
         "purpose": str(ticket.purpose),
         "priority": str(ticket.priority) if ticket.priority else None,
         "state": str(standing.state),
+        "step": standing.step,
         "counter": standing.counter,
         "calls": standing.calls,
         "taken_at": formats.machine(ticket.taken_at),

@@ -19,7 +19,7 @@ from appliance.queue.catalogue import Category, Service
 from appliance.queue.model import Purpose, Ticket
 from appliance.queue.service import PurposeUnknown, ServiceClosed, Wish
 from appliance.queue.taking import take_once, taking
-from appliance.queue.wording import PURPOSES, STANDINGS, WHY_HINTS
+from appliance.queue.wording import PURPOSES, WHY_HINTS, standing_words
 from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.web import kiosk
@@ -119,6 +119,7 @@ def ticket(ticket_id: str) -> str:
         service = catalogue.service_names(reader).get(found.service)
         grounds = {one.id: one for one in catalogue.categories(reader)}
         claimed = grounds.get(found.priority) if found.priority else None
+        by_staff = queries.cancelled_by_staff(reader, found)
         values = {**_now(reader, at), "ahead": queries.people_ahead(reader, found)}
     page = "queue/kiosk_ticket_card.html" if _is_live() else "queue/kiosk_ticket.html"
     return render_template(
@@ -128,7 +129,7 @@ def ticket(ticket_id: str) -> str:
         service=service,
         purpose=PURPOSES[found.purpose],
         priority=claimed.name(language()) if claimed else "",
-        standing=STANDINGS[found.state],
+        standing=standing_words(found.state, by_staff=by_staff),
         fresh_fields=parse_qsl(kiosk.FRESH),
         **values,
     )

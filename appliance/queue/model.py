@@ -5,7 +5,8 @@
        |              |  | `--no_show--> NO_SHOW
        |              |  `recall
        |              |
-       |--------------`--cancel--> CANCELLED      (the visitor: "I no longer need it")
+       |--------------`--cancel--> CANCELLED      (the visitor, or staff at the centre's asking)
+       |--move--> WAITING                         (for another service; the place is kept)
        `--close_day--> CLOSED_EOD                 (staff: nobody is left from yesterday)
 
 A move is decided once, at the office where the ticket was taken, and becomes one event row. What
@@ -42,6 +43,7 @@ class Event(StrEnum):
     FINISH = "finish"
     NO_SHOW = "no_show"
     CANCEL = "cancel"
+    MOVE = "move"
     CLOSE_DAY = "close_day"
 
 
@@ -72,6 +74,7 @@ MOVES: Final[Mapping[State, Mapping[Event, State]]] = {
     State.WAITING: {
         Event.CALL: State.CALLED,
         Event.CANCEL: State.CANCELLED,
+        Event.MOVE: State.WAITING,
         Event.CLOSE_DAY: State.CLOSED_EOD,
     },
     State.CALLED: {
@@ -124,6 +127,15 @@ class Move:
     after: State
     counter: int | None
     at: int
+    target: "Target | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a ticket is moved to. Its place stays: who was moved does not begin to wait again."""
+
+    service: RowId
+    purpose: Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +149,17 @@ class Standing:
     called_at: int | None = None
     started_at: int | None = None
     ended_at: int | None = None
+    moved: Target | None = None  # None: it waits for what it was taken for
 
 
 def decided(
-    label: str, standing: Standing, event: Event, *, at: int, counter: int | None = None
+    label: str,
+    standing: Standing,
+    event: Event,
+    *,
+    at: int,
+    counter: int | None = None,
+    target: Target | None = None,
 ) -> Move:
     """Return the move that `event` makes; raise `WrongMoment` if the state does not allow it."""
     after = MOVES[standing.state].get(event)
@@ -153,6 +172,7 @@ def decided(
         after=after,
         counter=standing.counter if counter is None else counter,
         at=at,
+        target=target,
     )
 
 
@@ -169,6 +189,7 @@ def folded(standing: Standing, move: Move) -> Standing:
         called_at=move.at if called else standing.called_at,
         started_at=move.at if move.after is State.SERVING else standing.started_at,
         ended_at=move.at if move.after in OVER else standing.ended_at,
+        moved=move.target or standing.moved,
     )
 
 

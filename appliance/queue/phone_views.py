@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from appliance.queue import catalogue, here, queries, service
 from appliance.queue.model import MOVES, Event, State, Ticket
 from appliance.queue.queries import TicketUnknown
-from appliance.queue.wording import PURPOSES, STANDINGS, past_day
+from appliance.queue.wording import PURPOSES, past_day, standing_words
 from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.web.context import current
@@ -53,7 +53,9 @@ def ticket(ticket_id: str) -> str:
     with current().store.read() as reader:
         found = _own(reader, ticket_id)
         day = here.day_now(reader)
+        by_staff = queries.cancelled_by_staff(reader, found)
         values = {
+            "standing": standing_words(found.state, by_staff=by_staff),
             "service": catalogue.service_names(reader).get(found.service),
             "ahead": queries.people_ahead(reader, found),
             "open_counters": [str(one.n) for one in queries.is_open(queries.counters(reader, at))],
@@ -67,7 +69,6 @@ def ticket(ticket_id: str) -> str:
         ticket=found,
         token=request.args.get("k", ""),
         purpose=PURPOSES[found.purpose],
-        standing=STANDINGS[found.state],
         may_cancel=Event.CANCEL in MOVES[found.state],
         lives=bool(MOVES[found.state]),
         refresh_seconds=REFRESH_SECONDS,

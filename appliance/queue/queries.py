@@ -17,9 +17,10 @@ from appliance.store.reader import Reader
 
 TICKET: Final = """SELECT t.id, t.office, t.day, t.prefix, t.n, t.service, t.purpose, t.language,
     t.priority, t.taken_at, c.place, c.state, c.step, c.counter, c.calls, c.called_at,
-    c.started_at, c.ended_at
+    c.started_at, c.ended_at, c.moved_service, c.moved_purpose
   FROM queue_current c JOIN queue_ticket t ON t.id = c.ticket"""
-CALL: Final = """SELECT l.call, l.ticket, l.counter, l.at, t.prefix, t.n, t.day, t.service, c.state
+CALL: Final = """SELECT l.call, l.ticket, l.counter, l.at, t.prefix, t.n, t.day,
+    coalesce(c.moved_service, t.service) AS service, c.state
   FROM queue_call l JOIN queue_ticket t ON t.id = l.ticket
   JOIN queue_current c ON c.ticket = l.ticket"""
 SHOWN_CALLS: Final = 6  # the one on the left of the display and five before it
@@ -149,6 +150,18 @@ def count_waiting(reader: Reader, office: int) -> int:
         waiting=State.WAITING,
     )
     return counted
+
+
+def cancelled_by_staff(reader: Reader, of: Ticket) -> bool:
+    """Tell whether it was staff, and not the visitor, who cancelled a ticket of this office."""
+    if of.state is not State.CANCELLED:
+        return False
+    actor = reader.value(
+        "SELECT actor FROM queue_event WHERE own = 1 AND ticket = :ticket AND step = :step",
+        ticket=of.id,
+        step=of.standing.step,
+    )
+    return actor is not None
 
 
 def news(reader: Reader, office: int) -> int:
@@ -283,19 +296,21 @@ def _day(row: Record) -> ServiceDay:
 
 def ticket_of(row: Record) -> Ticket:
     """Read a row of the `TICKET` statement."""
+    standing = standing_of(row)
+    moved = standing.moved
     return Ticket(
         id=RowId.of(row["id"]),
         office=row["office"],
         day=row["day"],
         prefix=row["prefix"],
         n=row["n"],
-        service=RowId.of(row["service"]),
-        purpose=Purpose(row["purpose"]),
+        service=moved.service if moved else RowId.of(row["service"]),
+        purpose=moved.purpose if moved else Purpose(row["purpose"]),
         language=row["language"],
         priority=RowId.of(row["priority"]) if row["priority"] else None,
         taken_at=row["taken_at"],
         place=row["place"],
-        standing=standing_of(row),
+        standing=standing,
     )
 
 

@@ -11,9 +11,9 @@ from typing import ClassVar, Final
 from appliance.errors import VuzolError
 from appliance.people import audit
 from appliance.queue import catalogue, model, queries, service_day
-from appliance.queue.model import Arrived, CounterState, Event, Purpose, Standing, Ticket
+from appliance.queue.model import Arrived, CounterState, Event, Purpose, Standing, Target, Ticket
 from appliance.queue.service_day import ClockTrust, ServiceDay
-from appliance.queue.tables import COUNTERS, DAYS, EVENTS, TICKETS, tell
+from appliance.queue.tables import COUNTERS, DAYS, EVENTS, TICKETS, columns_of, tell
 from appliance.store.ids import RowId
 from appliance.store.transaction import Transaction
 
@@ -252,7 +252,7 @@ def cancel_by_visitor(tx: Transaction, ticket_id: RowId) -> Ticket:
     found = queries.ticket(tx, ticket_id)
     if found.office != tx.node:
         raise queries.TicketUnknown
-    return _move(tx, found, Event.CANCEL, actor=None)
+    return write_event(tx, found, Event.CANCEL, actor=None)
 
 
 def open_counter(
@@ -328,7 +328,7 @@ def close_past_days(tx: Transaction, office: Office, who: Operator) -> int:
     waiting = queries.waiting(tx, office.number, at_most=CLOSED_AT_ONCE)
     past = [one for one in waiting if one.day < day.number]
     for ticket in past:
-        _move(tx, ticket, Event.CLOSE_DAY, actor=who.actor)
+        write_event(tx, ticket, Event.CLOSE_DAY, actor=who.actor)
     if past:
         subject = f"day:{office.number}/{day.number}"
         _audited(tx, who, "queue.close_past_days", subject, tickets=len(past))
@@ -352,29 +352,24 @@ def _as_seen(tx: Transaction, office: Office, who: Operator, seen: RowId | None)
 
 
 def _by_staff(tx: Transaction, ticket: Ticket, event: Event, who: Operator) -> Ticket:
-    moved = _move(tx, ticket, event, actor=who.actor, counter=who.counter)
+    moved = write_event(tx, ticket, event, actor=who.actor, counter=who.counter)
     _audited(tx, who, f"queue.{event}", str(ticket.id), counter=who.counter)
     return moved
 
 
-def _move(
-    tx: Transaction, ticket: Ticket, event: Event, *, actor: str | None, counter: int | None = None
+def write_event(
+    tx: Transaction,
+    ticket: Ticket,
+    event: Event,
+    *,
+    actor: str | None,
+    counter: int | None = None,
+    target: Target | None = None,
 ) -> Ticket:
     """Write the event; its projection moves the ticket. Two who take one step: the second fails."""
-    move = model.decided(ticket.label, ticket.standing, event, at=tx.now, counter=counter)
-    tx.insert(
-        EVENTS,
-        {
-            "ticket": ticket.id,
-            "step": move.step,
-            "event": move.event,
-            "before": move.before,
-            "after": move.after,
-            "counter": move.counter,
-            "actor": actor,
-            "at": move.at,
-        },
-    )
+    at, before = tx.now, ticket.standing
+    move = model.decided(ticket.label, before, event, at=at, counter=counter, target=target)
+    tx.insert(EVENTS, {"ticket": ticket.id, "actor": actor, **columns_of(move)})
     return queries.ticket(tx, ticket.id)
 
 

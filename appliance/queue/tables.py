@@ -9,8 +9,18 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from appliance.queue import model
-from appliance.queue.model import CounterState, Event, Move, Purpose, ServiceState, Standing, State
+from appliance.queue.model import (
+    CounterState,
+    Event,
+    Move,
+    Purpose,
+    ServiceState,
+    Standing,
+    State,
+    Target,
+)
 from appliance.queue.service_day import is_date
+from appliance.store.ids import RowId
 from appliance.store.tables import (
     Lane,
     Owner,
@@ -68,7 +78,8 @@ def _current(tx: Transaction, tickets: Collection[bytes]) -> dict[bytes, Record]
 
 
 def _tell_move(tx: Transaction, row: Record, ticket: bytes, known: Standing, move: Move) -> None:
-    news = tell(tx, row["office"], waiting=-1 if known.state is State.WAITING else 0)
+    waited, waits = known.state is State.WAITING, move.after is State.WAITING
+    news = tell(tx, row["office"], waiting=waits - waited)
     if news and move.after is State.CALLED:
         told = {"ticket": ticket, "counter": move.counter, "at": move.at}
         tx.add(CALLS, {**told, "call": news, "office": row["office"]})
@@ -99,6 +110,7 @@ def standing_of(row: Record) -> Standing:
         called_at=row["called_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
+        moved=_target(row["moved_service"], row["moved_purpose"]),
     )
 
 
@@ -111,10 +123,29 @@ def move_of(row: Record) -> Move:
         after=State(row["after"]),
         counter=row["counter"],
         at=row["at"],
+        target=_target(row["service"], row["purpose"]),
     )
 
 
-def _columns(standing: Standing) -> dict[str, str | int | None]:
+def columns_of(move: Move) -> dict[str, object]:
+    """Return a move as the columns of `queue_event` hold it."""
+    return {
+        "step": move.step,
+        "event": move.event,
+        "before": move.before,
+        "after": move.after,
+        "counter": move.counter,
+        "at": move.at,
+        "service": move.target.service if move.target else None,
+        "purpose": move.target.purpose if move.target else None,
+    }
+
+
+def _target(service: bytes | None, purpose: str | None) -> Target | None:
+    return Target(RowId.of(service), Purpose(purpose)) if service and purpose else None
+
+
+def _columns(standing: Standing) -> dict[str, str | int | bytes | None]:
     return {
         "state": standing.state,
         "step": standing.step,
@@ -123,6 +154,8 @@ def _columns(standing: Standing) -> dict[str, str | int | None]:
         "called_at": standing.called_at,
         "started_at": standing.started_at,
         "ended_at": standing.ended_at,
+        "moved_service": standing.moved.service.blob if standing.moved else None,
+        "moved_purpose": standing.moved.purpose if standing.moved else None,
     }
 
 
@@ -211,6 +244,8 @@ EVENTS: Final = Table(
         integer("counter", null=True),
         text("actor", null=True),  # who of the staff, as the audit names them; null: the visitor
         moment("at"),
+        row_id("service", null=True, since=2),  # what a move was to
+        one_of("purpose", Purpose, null=True, since=2),
     ),
     unique=(("ticket", "step"),),
     project=_moves,
@@ -247,6 +282,8 @@ CURRENT: Final = Table(
         integer("called_at", null=True),
         integer("started_at", null=True),
         integer("ended_at", null=True),
+        blob("moved_service", null=True, since=2),
+        one_of("moved_purpose", Purpose, null=True, since=2),
     ),
     unique=(("ticket",),),
     indexes=(("office", "state", "place"),),  # each one more costs a page of the card a ticket

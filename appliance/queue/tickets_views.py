@@ -12,14 +12,18 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, request, url_for
 
+from appliance.commands import queries as commands
 from appliance.config import Role
 from appliance.people.access import requires, staff
 from appliance.people.model import Permission
 from appliance.queue import answers, catalogue, here, queries, search
+from appliance.queue.afar_wording import Said, saying
+from appliance.queue.catalogue import Service
 from appliance.queue.last_known import PANEL
 from appliance.queue.model import State, Ticket
 from appliance.queue.search import BadSearch, Wanted
 from appliance.queue.wording import PURPOSES, STATES, dated
+from appliance.store.ids import RowId
 from appliance.store.reader import Reader
 from appliance.web import panels
 from appliance.web.context import current
@@ -73,18 +77,21 @@ def tickets() -> str:
         found = (
             [] if asked is None else search.newest_first(reader, asked, before=before, at_most=PAGE)
         )
+        names = catalogue.service_names(reader)
         values: dict[str, Any] = {
             "found": found,
             "count": 0 if asked is None else search.count(reader, asked),
-            "names": catalogue.service_names(reader),
+            "names": names,
+            "told": _told(reader, found, names),
             "grounds": {one.id: one for one in catalogue.categories(reader)},
             "dates": queries.day_labels(reader),
             "doubles": _doubles(reader, found),
             "offices": _offices(reader, titles),
         }
     query: dict[str, Any] = {name: value for name in ASKED if (value := request.args.get(name, ""))}
+    live = request.headers.get("X-Fragment") == "1"
     return render_template(
-        "queue/tickets.html",
+        "queue/tickets_live.html" if live else "queue/tickets.html",
         titles=titles,
         centre=current().config.node.role is Role.CENTRE,
         query=query,
@@ -93,6 +100,7 @@ def tickets() -> str:
         state_names=STATES,
         purposes=PURPOSES,
         dated=dated,
+        here=url_for(".tickets", **query, before=before),
         newest=url_for(".tickets", **query) if before else None,
         older=url_for(".tickets", **query, before=found[-1].place) if len(found) == PAGE else None,
         **values,
@@ -125,6 +133,14 @@ def export() -> Response:
     )
 
 
+def heard_at(number: int) -> int | None:
+    """Return when an office was last heard of, in ms; None if never, or if nobody knows."""
+    if number == here.office().number:
+        return current().clock.wall()
+    last: Callable[[int], int | None] = current().extras.get(LAST_CONTACTS, lambda _node: None)
+    return last(number)
+
+
 def office_titles() -> dict[int, str]:
     """Return the offices whose tickets may be here, this one first."""
     config = current().config
@@ -151,7 +167,6 @@ def _asked() -> tuple[Wanted | None, dict[str, str]]:
 
 def _offices(reader: Reader, titles: Mapping[int, str]) -> list[OfficeNow]:
     own = here.office().number
-    last: Callable[[int], int | None] = current().extras.get(LAST_CONTACTS, lambda _node: None)
     return [
         OfficeNow(
             number,
@@ -159,10 +174,16 @@ def _offices(reader: Reader, titles: Mapping[int, str]) -> list[OfficeNow]:
             number == own,
             queries.count_waiting(reader, number),
             len(queries.is_open(queries.counters(reader, number))),
-            current().clock.wall() if number == own else last(number),
+            heard_at(number),
         )
         for number, title in titles.items()
     ]
+
+
+def _told(reader: Reader, found: list[Ticket], names: Mapping[RowId, Service]) -> dict[RowId, Said]:
+    """Return what is to be said of the last thing that was asked about each ticket."""
+    stories = commands.stories(reader, [one.id for one in found])
+    return {ticket: saying(asked[0], names) for ticket, asked in stories.items()}
 
 
 def _doubles(reader: Reader, found: list[Ticket]) -> set[tuple[int, int, str]]:

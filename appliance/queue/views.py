@@ -9,22 +9,24 @@ from flask import Blueprint
 
 from appliance.people.audit_views import name_actions
 from appliance.queue import (
+    afar_api_views,
+    afar_views,
     api_views,
     catalogue_views,
     console_views,
     display_views,
     kiosk_views,
     phone_views,
-    tickets_views,
 )
 from appliance.queue.wording import ACTIONS, FACTS, SAYINGS
 from appliance.web.error_pages import explain
 
 OFFICE: Final[tuple[Blueprint, ...]] = (
     console_views.room,
-    tickets_views.room,
+    afar_views.room,  # that of the tickets
     catalogue_views.room,
     api_views.office,
+    afar_api_views.office,
 )
 KIOSK: Final[tuple[Blueprint, ...]] = (kiosk_views.room, display_views.room, api_views.kiosk)
 GUEST: Final[tuple[Blueprint, ...]] = (phone_views.room, api_views.guest)

@@ -30,13 +30,14 @@ STANDINGS: Final[Mapping[State, Lazy]] = {
     State.CANCELLED: lazy("ви відмовилися від талона"),
     State.CLOSED_EOD: lazy("талон закрито: день скінчився"),
 }
+CANCELLED_BY_STAFF: Final = lazy("талон скасували працівники")
 STATES: Final[Mapping[State, Lazy]] = {
     State.WAITING: lazy("чекає"),
     State.CALLED: lazy("викликано"),
     State.SERVING: lazy("приймають"),
     State.COMPLETED: lazy("прийнято"),
     State.NO_SHOW: lazy("не підійшли"),
-    State.CANCELLED: lazy("відмовилися"),
+    State.CANCELLED: lazy("скасовано"),
     State.CLOSED_EOD: lazy("день скінчився"),
 }
 SERVICE_STATES: Final[Mapping[ServiceState, Lazy]] = {
@@ -118,8 +119,32 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         lazy("Літера «%(prefix)s» не годиться для номерів"),
         lazy("Здаля її читають інакше. Оберіть одну з: %(allowed)s."),
     ),
+    "ticket_moved_on": Saying(
+        lazy("Талон %(ticket)s тим часом змінився, тому нічого не попросили"),
+        lazy("Подивіться, як є зараз, і попросіть ще раз."),
+    ),
+    "nothing_to_move": Saying(
+        lazy("Талон %(ticket)s уже чекає саме на це"), lazy("Оберіть іншу послугу чи мету.")
+    ),
+    "already_asked": Saying(
+        lazy("Про цей талон уже попросили, і село ще не відповіло"),
+        lazy("Дочекайтеся відповіді або спершу відкличте те прохання."),
+    ),
+    "already_decided": Saying(
+        lazy("Село вже відповіло, тому відкликати нема чого"),
+        lazy("Відповідь стоїть на сторінці талона."),
+    ),
+    "command_unknown": Saying(
+        lazy("Такого прохання тут немає"), lazy("Подивіться на сторінці талона.")
+    ),
     "no_purpose": Saying(lazy("Послуга без мети звернення"), lazy("Позначте хоча б одну мету.")),
 }
+
+
+def standing_words(state: State, *, by_staff: bool) -> str:
+    """Return how a visitor is told their ticket stands; it is said who has cancelled it."""
+    staff = by_staff and state is State.CANCELLED
+    return str(CANCELLED_BY_STAFF if staff else STANDINGS[state])
 
 
 def past_day(label: date, today: date) -> str:

@@ -14,33 +14,33 @@ def grant(village: Store) -> None:
     village.write(down.obey, Grants(1, (EVERYWHERE, of_office(village.node))))
 
 
-def send_down(centre: Store, village: Store) -> None:
+def send_down(centre: Store, village: Store, lane: Lane = Lane.TICKETS) -> None:
     """Let everything that the centre has for the village land there."""
     for scope in (EVERYWHERE, of_office(village.node)):
         complete = False
         while not complete:
             with village.read() as reader:
-                after = down.cursor(reader, scope, Lane.TICKETS)
+                after = down.cursor(reader, scope, lane)
             with centre.read() as reader:
-                page = down.changes(reader, scope, Lane.TICKETS, after, BYTES)
-            village.write(down.apply, scope, Lane.TICKETS, page)
+                page = down.changes(reader, scope, lane, after, BYTES)
+            village.write(down.apply, scope, lane, page)
             complete = page.complete
 
 
-def send_up(village: Store, centre: Store) -> None:
+def send_up(village: Store, centre: Store, lane: Lane = Lane.TICKETS) -> None:
     """Let everything that the village has for the centre land there, and be projected."""
     with village.read() as reader:
-        streams = log.pending_streams(reader, Lane.TICKETS)
+        streams = log.pending_streams(reader, lane)
     for stream in streams:
         with centre.read() as reader:
-            have = inbox.cursor(reader, stream, Lane.TICKETS).have
+            have = inbox.cursor(reader, stream, lane).have
         with village.read() as reader:
-            entries = log.entries(reader, stream, Lane.TICKETS, have, BYTES)
-        cursor = centre.write(inbox.append, stream, Lane.TICKETS, entries)
+            entries = log.entries(reader, stream, lane, have, BYTES)
+        cursor = centre.write(inbox.append, stream, lane, entries)
         village.write(
             log.acknowledge,
             stream,
-            Lane.TICKETS,
+            lane,
             have=cursor.have,
             safe=0,
             centre_epoch=centre.epoch,

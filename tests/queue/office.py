@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from appliance.commands import tables as commands_tables
 from appliance.people import tables as people_tables
 from appliance.queue import catalogue, queries, service, tables
 from appliance.queue.catalogue import Described
@@ -24,7 +25,12 @@ from appliance.web import idempotency
 from tests.store.forging import Forger
 
 KYIV: Final = ZoneInfo("Europe/Kyiv")
-TABLES: Final = (*people_tables.TABLES, *idempotency.TABLES, *tables.TABLES)
+TABLES: Final = (
+    *people_tables.TABLES,
+    *commands_tables.TABLES,
+    *idempotency.TABLES,
+    *tables.TABLES,
+)
 NUMBER: Final = 1
 HERE: Final = service.Office(NUMBER, KYIV, time(4, 0))
 OKSANA: Final = Operator("s01-0000000001-1", "Оксана Мельничук", 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from appliance.errors import VuzolError
 from appliance.queue import catalogue, queries, search, service
-from appliance.queue.model import Event, Purpose
+from appliance.queue.model import Event, Purpose, Target
 from appliance.queue.service import Operator, Wish
 from appliance.store import down, inbox, log, projection
 from appliance.store.clock import FixedClock
@@ -20,6 +20,7 @@ from appliance.store.database import Store
 from appliance.store.ids import RowId
 from appliance.store.revisions import Grants
 from appliance.store.tables import Lane
+from appliance.store.transaction import Transaction
 from tests.queue.office import HERE, OKSANA, TABLES, described, furnish, moment
 
 VILLAGE = service.Office(2, HERE.zone, HERE.opens)
@@ -83,7 +84,9 @@ def offered(village: Store) -> list[Wish]:
 
 
 steps = st.lists(
-    st.sampled_from(["take", "call", *Event, "send", "send a little"]), min_size=1, max_size=30
+    st.sampled_from(["take", "call", "move there", *Event, "send", "send a little"]),
+    min_size=1,
+    max_size=30,
 )
 
 
@@ -100,9 +103,18 @@ def test_both_ends_fold_the_same_standing(happening: list[str]) -> None:
         assert standings(centre) == standings(village)
 
 
+def move_first(tx: Transaction, target: Target) -> None:
+    """Let who has waited longest wait for something else."""
+    first = queries.first_waiting(tx, VILLAGE.number)
+    if first is not None:
+        service.write_event(tx, first, Event.MOVE, actor="system", target=target)
+
+
 def happens(step: str, village: Store, centre: Store, wish: Wish) -> None:
     if step == "take":
         village.write(service.take_ticket, VILLAGE, wish, device="kiosk-1", token_hash=b"0" * 16)
+    elif step == "move there":
+        village.write(move_first, Target(wish.service, Purpose.COLLECT))
     elif step == "call":
         village.write(service.call_next, VILLAGE, OKSANA)
     elif step.startswith("send"):

@@ -149,7 +149,8 @@ def fill(chance: Random, office: Office, epoch: int, count: int) -> None:
 
 
 def born_of(chance: Random, written: Forger, table: Table, born: list[RowId]) -> RowId:
-    one = written.insert(table, [odd(chance, column, born) for column in table.columns])
+    row = [odd(chance, column, born) for column in table.columns]
+    one = written.insert(table, row, schema=table.schema)
     born.append(one)
     return one
 

@@ -108,9 +108,11 @@ class Village:
         name: str = "",
         budget: Budget = UNLIMITED,
         way: Way | None = None,
+        **more: Any,
     ) -> None:
         path = folder / f"village{name or node}.db"
-        self.store: Store = open_store(path, node, clock or SystemClock(trusted=True), centre=False)
+        kept = clock or SystemClock(trusted=True)
+        self.store: Store = open_store(path, node, kept, centre=False, **more)
         self.switch = LinkSwitch()
         agent = Agent(
             hromada=HROMADA,

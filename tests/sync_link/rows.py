@@ -1,5 +1,6 @@
 """Small replicated tables, and verbs that fill them, for tests of the link alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -46,10 +47,17 @@ NOTICES: Final = Table(
 TABLES: Final = (VISITS, STEPS, READINGS, ALARMS, NOTICES, *sync_tables.TABLES)
 
 
-def open_store(path: Path, node: int, clock: Clock | None = None, **more: object) -> Store:
-    """Open a file with these tables."""
+def open_store(
+    path: Path,
+    node: int,
+    clock: Clock | None = None,
+    *,
+    tables: Sequence[Table] = TABLES,
+    **more: object,
+) -> Store:
+    """Open a file with these tables, or with those of a room."""
     kept = clock or FixedClock()
-    return Store.open(path, TABLES, node=node, clock=kept, **more)  # type: ignore[arg-type]
+    return Store.open(path, tables, node=node, clock=kept, **more)  # type: ignore[arg-type]
 
 
 def visit(tx: Transaction, n: int) -> RowId:
