@@ -104,9 +104,12 @@ class Turn(Answering):
             if side.phase is Phase.ASKING and self.now > side.sent_at + PATIENCE:
                 self.do(Drop(side.wire))
                 side = self.change(side.wire, phase=Phase.RESTING)  # noqa: PLW2901
+            wanted = side.wanted or side.wire is Wire.URGENT
             if self.may_go(side):
-                self.change(side.wire, pause=0.0, wanted=side.wanted or side.wire is Wire.URGENT)
+                self.change(side.wire, pause=0.0, wanted=wanted)
                 self.collect(side.wire)
+            else:  # what is under way was asked before the call: its answer may be of before, too
+                self.change(side.wire, called=wanted)
 
     def ticked(self, _event: Ticked) -> None:
         """Go on with what has rested long enough, and give up what is wedged."""

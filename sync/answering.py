@@ -54,7 +54,7 @@ class Answering(Sending):
         pace = side.pace.after(
             weight=draft.weight, size=len(draft.body), seconds=seconds, most=reply.credit
         )
-        self.change(side.wire, pace=pace, wanted=False)
+        self.change(side.wire, pace=pace, wanted=side.called, called=False)
         for wire in Wire:
             if reply.grants or set(reply.waiting) & set(LANES[wire]):
                 self.change(wire, wanted=True)

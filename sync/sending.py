@@ -174,7 +174,9 @@ class Sending:
             wire,
             phase=Phase.RESTING,
             pause=pause,
-            until=self.now + pause,
+            until=self.now if side.called else self.now + pause,
+            wanted=side.wanted or side.called,
+            called=False,
             pace=side.pace.failed() if in_vain else side.pace,
         )
         self.do(Report(wire, Kind.FAILED, reason))

@@ -42,6 +42,7 @@ class Side:
     sent_at: float = 0.0
     again: bool = False  # something was logged while it was busy
     wanted: bool = False  # ask even if there is nothing to send
+    called: bool = False  # somebody wanted that while a request was under way: ask once more
     slot: float = 0.0  # seconds that the centre asks for before the next request
     slot_at: float = 0.0  # nothing is asked before this: the centre said when
     refused: int = 0  # replies in a row that only named another epoch

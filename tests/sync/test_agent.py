@@ -306,6 +306,28 @@ def test_a_link_that_comes_up_ends_the_wait_and_drops_what_hangs() -> None:
     assert [type(action) for action in bench.step(LinkUp())][:1] == [Collect]
 
 
+@pytest.mark.parametrize("ends", ["an answer", "a failure"])
+def test_a_call_while_a_request_is_under_way_is_not_lost(ends: str) -> None:
+    """«Зв’язатися зараз» did nothing when the link was asking: the next poll was minutes away."""
+    bench = Bench()
+    bench.rests()
+    bench.sends(draft())
+    bench.step(LinkUp())
+    bench.collected(NOTHING, Wire.BULK)
+    bench.now += 1.0
+    if ends == "an answer":
+        bench.answered(took(3))
+        actions = bench.settled()
+    else:
+        bench.broke()
+        assert due(bench.state) <= bench.now
+        actions = bench.step(Ticked())
+    assert one(Collect, actions).plan.wire is Wire.URGENT
+    assert one(Send, bench.collected(NOTHING)), "there may be rows of the centre to fetch"
+    bench.answered(took(0))
+    assert not [one for one in bench.step(Ticked()) if isinstance(one, Send)], "once is enough"
+
+
 def test_a_wedged_request_is_dropped_by_the_clock_alone() -> None:
     bench = Bench()
     bench.rests()
