@@ -248,10 +248,15 @@ def _page(reader: Reader, stream: StreamId, lane: Lane, after: int) -> Sequence[
 
 
 def _bodies_elsewhere(reader: Reader, rows: Sequence[sqlite3.Row]) -> dict[bytes, bytes]:
-    """Return by id the bodies that stand in the rows of append-only tables alone."""
+    """Return by id the bodies that stand in the rows of append-only tables alone.
+
+    An entry of a personal table that has no salt was erased, whatever is left of its row.
+    """
     wanted: dict[str, dict[bytes, int]] = {}
     for row in rows:
-        if row["body"] is None and row["op"] == Op.INSERT and row["tbl"] in reader.tables:
+        table = reader.tables.get(row["tbl"]) if row["body"] is None else None
+        erased = table is not None and table.personal and row["salt"] is None
+        if table is not None and row["op"] == Op.INSERT and not erased:
             wanted.setdefault(row["tbl"], {})[row["key"]] = row["schema"]
     return {
         key: body

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from appliance.store.erasures import Erasure
     from appliance.store.transaction import Transaction
 
 Value = str | int | float | bytes | None
@@ -142,6 +143,11 @@ declared before its own, as the rows are that it refers to.
 """
 
 
+Forgetter = Callable[["Transaction", "Erasure"], None]
+"""Takes out of its own table what was made of rows that are erased just now, in the transaction of
+their erasure. It is called for each erasure in the file, of whichever table, at both ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table of one room.
@@ -156,12 +162,14 @@ class Table:
     columns: tuple[Column, ...]
     lane: Lane | None = None
     files: tuple[str, ...] = ("node",)
-    personal: bool = False  # the log keeps a salted commitment, so that a row can be erased
+    personal: bool = False  # from its first release: entries are salted, so a row can be erased
+    blanks: tuple[str, ...] = ()  # what an erasure empties; if nothing is named, the row goes
     append_only: bool = False  # the log keeps no second copy of the body
     key: tuple[str, ...] = ()  # the primary key of a LOCAL table
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     project: Projector | None = None  # runs for each row born here or received
+    forget: Forgetter | None = None
 
     @property
     def schema(self) -> int:
