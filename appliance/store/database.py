@@ -168,10 +168,7 @@ class Store:
                 return
             self._closed = True
         self._pool.close()
-        self._opened.high_water.close()
-        self._opened.erased.close()
-        self._opened.connection.close()
-        self._opened.ownership.release()
+        self._give_back()
 
     def _forget_again(self, owed: frozenset[str]) -> None:
         """Erase what a copy brought back, and the traces of earlier erasures: nobody reads yet."""
@@ -182,8 +179,15 @@ class Store:
             job = Job(erasures.reapply, (owed,), {})
             self._finisher.finish(self._committer.run([job]))
             if job.error is not None:
+                self._give_back()
                 raise job.error
         self._committer.scrub()
+
+    def _give_back(self) -> None:
+        self._opened.high_water.close()
+        self._opened.erased.close()
+        self._opened.connection.close()
+        self._opened.ownership.release()
 
     def _do_inline(self, job: Job) -> None:
         with self._turn:
