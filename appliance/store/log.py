@@ -63,6 +63,17 @@ class Cursor(NamedTuple):
     safe: int
 
 
+class Cut(NamedTuple):
+    """The last entry that the log holds no longer, and the chain value after it."""
+
+    lane_seq: int
+    chain: bytes
+
+
+UNCUT: Final = Cut(0, GENESIS)
+UNKNOWN: Final = b""
+
+
 @dataclass(frozen=True, slots=True)
 class _Extent:
     lane: Lane
@@ -91,6 +102,7 @@ def pending_streams(reader: Reader, lane: Lane) -> list[StreamId]:
         start.stream
         for start in streams.starts(reader, open_only=True)
         if last(reader, start.stream, lane) > cursor(reader, start.stream, lane).have
+        and cursor(reader, start.stream, lane).have >= cut(reader, start.stream, lane).lane_seq
     ]
 
 
@@ -101,7 +113,17 @@ def last(reader: Reader, stream: StreamId, lane: Lane) -> int:
         epoch=stream.epoch,
         lane=lane,
     )
-    return number or 0
+    return number or cut(reader, stream, lane).lane_seq
+
+
+def cut(reader: Reader, stream: StreamId, lane: Lane) -> Cut:
+    """Return where the lane begins here: what came before was purged or thinned."""
+    row = reader.one(
+        "SELECT lane_seq, chain FROM _log_cut WHERE epoch = :epoch AND lane = :lane",
+        epoch=stream.epoch,
+        lane=lane,
+    )
+    return Cut(row["lane_seq"], row["chain"]) if row else UNCUT
 
 
 def head(reader: Reader) -> int:
@@ -139,9 +161,13 @@ def unconfirmed(reader: Reader, centre_epoch: int) -> list[tuple[StreamId, Lane]
 
 
 def chain_at(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> bytes:
-    """Return the chain value after an entry; before the first it is `GENESIS`."""
-    if lane_seq == 0:
-        return GENESIS
+    """Return the chain value after an entry; before the first it is `GENESIS`.
+
+    Before the cut nobody knows it any more: what is returned then is like no chain value.
+    """
+    begins = cut(reader, stream, lane)
+    if lane_seq <= begins.lane_seq:
+        return begins.chain if lane_seq == begins.lane_seq else UNKNOWN
     value: bytes | None = reader.value(
         "SELECT chain FROM _log WHERE epoch = :epoch AND lane = :lane AND lane_seq = :lane_seq",
         epoch=stream.epoch,
@@ -159,8 +185,10 @@ def entries(
     """Return entries that follow `after`, whole transactions only, of about `max_bytes`.
 
     One transaction at least comes whole, however large. All entries of one table have one schema,
-    because a table's schema never changes within an epoch.
+    because a table's schema never changes within an epoch. Raise `NotInLog` for what was cut off.
     """
+    if after < cut(reader, stream, lane).lane_seq:
+        raise NotInLog(stream, lane, after + 1)
     found: list[Entry] = []
     size, whole = 0, 0  # bytes so far; how many entries end with their transaction
     while page := _page(reader, stream, lane, after + len(found)):

@@ -52,6 +52,9 @@ ID_LENGTH: Final = 14
 LATEST: Final = 1 << 47
 """A moment that no clock of ours will show, in the year 6429; a calendar can still name it."""
 
+KEPT_DAYS: Final = 30
+"""Days for which the log keeps what is safe at the centre, at least."""
+
 URGENT: Final = frozenset({Lane.ALARMS, Lane.TICKETS})
 """The lanes with a connection of their own."""
 
@@ -170,6 +173,7 @@ class Table:
     indexes: tuple[tuple[str, ...], ...] = ()
     project: Projector | None = None  # runs for each row born here or received
     forget: Forgetter | None = None
+    keep_days: int = KEPT_DAYS  # how long the log keeps its entries once they are safe elsewhere
 
     @property
     def schema(self) -> int:
@@ -189,5 +193,7 @@ class Table:
     def __post_init__(self) -> None:
         if self.replicated == (self.lane is None):
             raise ValueError(f"{self.name}: a lane is for replicated tables, and each has one")
+        if self.keep_days < KEPT_DAYS:
+            raise ValueError(f"{self.name}: the log keeps everything for {KEPT_DAYS} days")
         if self.replicated == bool(self.key):
             raise ValueError(f"{self.name}: a key is for LOCAL tables, and each has one")
