@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from appliance.errors import VuzolError
-from appliance.store import values
+from appliance.store import pragmas, values
 from appliance.store.entries import Op
 from appliance.store.ids import RowId
 from appliance.store.tables import Owner, Table
@@ -110,12 +110,12 @@ def carry_out(tx: "Transaction", name: str, ids: Sequence[bytes]) -> None:
     """
     table = tx.tables.get(name)
     texts = frozenset(_texts(tx, name, table, ids))
+    leaves_traces(tx)
     for statement in REACHED:
         tx.run_many(statement, [{"tbl": name, "key": key} for key in ids])
     if table is not None and table.replicated:
         _take_out(tx, table, ids)
         tx.announce(table.room)
-    leaves_traces(tx)
     tx.erased.update({mark(name, key): 1 for key in ids})
     told = Erasure(name, tuple(ids), texts)
     for one in tx.tables:
@@ -125,6 +125,7 @@ def carry_out(tx: "Transaction", name: str, ids: Sequence[bytes]) -> None:
 
 def leaves_traces(tx: "Transaction") -> None:
     """Say that pages of the file may still hold what is gone, until the file is rewritten."""
+    tx.changed(pragmas.THOROUGH)
     tx.run("INSERT OR REPLACE INTO _head (name, value) VALUES (?, 1)", (LEFT_BEHIND,))
     tx.scrubs = True
 

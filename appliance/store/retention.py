@@ -17,6 +17,7 @@ from appliance.store import log
 from appliance.store.clock import COUNTER_BITS, ClockQuality
 from appliance.store.entries import Op
 from appliance.store.ids import StreamId
+from appliance.store.pragmas import PAGE
 from appliance.store.reader import Reader
 from appliance.store.tables import KEPT_DAYS, Lane
 from appliance.store.transaction import Transaction
@@ -117,6 +118,11 @@ def purge(tx: Transaction, *, safe: Safe = signed, most: int = AT_ONCE) -> int:
             if taken >= most:
                 return taken
     return taken
+
+
+def spare_bytes(reader: Reader) -> int:
+    """Return the room inside the file, which stays as long when something is taken away."""
+    return int(reader.value("PRAGMA freelist_count")) * PAGE
 
 
 def thinnable(reader: Reader) -> dict[Lane, int]:

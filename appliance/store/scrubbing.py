@@ -37,6 +37,7 @@ class Scrubber:
         """Do what can be done now; what cannot is owed until a later group, or the next start."""
         connection = self._connection
         try:
+            connection.execute(pragmas.USUAL).fetchall()
             if traces_left(connection) and size_of(connection) <= largest:
                 connection.execute("VACUUM")
                 connection.execute(FORGET, (LEFT_BEHIND,))
