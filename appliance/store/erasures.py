@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from appliance.errors import VuzolError
 from appliance.store import pragmas, values
-from appliance.store.entries import Op
+from appliance.store.entries import Entry, Op
 from appliance.store.ids import RowId
 from appliance.store.tables import Owner, Table
 
@@ -94,12 +94,12 @@ def among(reader: "Reader", table: str, ids: Collection[bytes]) -> set[bytes]:
     return {row["id"] for row in rows if row["tbl"] == table}
 
 
-def any_of(reader: "Reader", named: Collection[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
-    """Return which of the rows, each a table and an id, have been erased."""
+def any_of(reader: "Reader", entries: Collection[Entry]) -> set[tuple[str, bytes]]:
+    """Return which of the rows that the entries are about, each a table and an id, were erased."""
     if reader.value("SELECT 1 FROM _erased LIMIT 1") is None:
         return set()
-    rows = reader.among("_erased", "id", {key for _, key in named}, told="tbl, id")
-    return {(row["tbl"], row["id"]) for row in rows}.intersection(named)
+    rows = reader.among("_erased", "id", {entry.key for entry in entries}, told="tbl, id")
+    return {(row["tbl"], row["id"]) for row in rows}
 
 
 def carry_out(tx: "Transaction", name: str, ids: Sequence[bytes]) -> None:

@@ -201,11 +201,15 @@ def place(stream: StreamId, lane: Lane) -> dict[str, Value]:
 
 
 def _without(tx: Transaction, fresh: Sequence[Entry]) -> Iterable[Entry]:
-    """Give the entries, those of erased rows without body and salt: they come late."""
-    erased = erasures.any_of(tx, [(entry.table, entry.key) for entry in fresh])
-    for entry in fresh:
-        gone = erased and (entry.table, entry.key) in erased
-        yield entry._replace(body=None, salt=None) if gone else entry
+    """Return the entries, those of erased rows without body and salt: they come late."""
+    erased = erasures.any_of(tx, fresh)
+    if not erased:
+        return fresh
+    return [_without_body(one) if (one.table, one.key) in erased else one for one in fresh]
+
+
+def _without_body(entry: Entry) -> Entry:
+    return entry._replace(body=None, salt=None)
 
 
 def _fresh(entries: Sequence[Entry], have: int) -> Sequence[Entry]:

@@ -215,7 +215,7 @@ class _Work:
 
     def _look_for_erased(self, part: Sequence[Entry]) -> None:
         """Find which of the rows were erased here: what comes of them late is passed over."""
-        self._erased = erasures.any_of(self._tx, [(entry.table, entry.key) for entry in part])
+        self._erased = erasures.any_of(self._tx, part)
 
     def _look_for_parents(self, part: Sequence[Entry], told: Sequence[Told]) -> None:
         """Find the rows that the entries point to, with one question for many of them.
@@ -251,7 +251,7 @@ class _Work:
         if isinstance(told, Gone):
             self._erase(entry.table, told.ids)
             return None
-        if (entry.table, entry.key) in self._erased:
+        if self._erased and (entry.table, entry.key) in self._erased:
             return None
         ordered = entry.op not in (Op.INSERT, Op.ERASE)
         if ordered and self._stands_behind(entry.key, place):

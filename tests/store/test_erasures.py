@@ -345,6 +345,16 @@ def test_a_node_erases_nothing_that_is_not_its_own(
     assert list(rows(centre, RESIDENT)) == [stays]
 
 
+def test_another_node_erases_nothing_of_ours(opened: Opener) -> None:
+    centre = opened(CENTRE)
+    ours = centre.write(lambda tx: tx.insert(RESIDENT, {"name": NAME, "age": 1}))
+    liar = Forger(StreamId(OTHER, 7), Lane.STATE)
+    liar.write(RESIDENT.name, Op.ERASE, ids(ours))
+    centre.write(inbox.append, liar.stream, liar.lane, liar.entries)
+    settle(centre)
+    assert list(rows(centre, RESIDENT)) == [ours]
+
+
 def test_a_row_of_the_centre_is_erased_from_the_nodes_too(opened: Opener, tmp_path: Path) -> None:
     village, centre = opened(VILLAGE), opened(CENTRE)
     gone = centre.write(lambda tx: tx.insert(CLERK, {"name": NAME}, scope="all"))
