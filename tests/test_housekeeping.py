@@ -20,7 +20,9 @@ from appliance.store.tables import Lane, Owner, Table, blob, integer
 from appliance.web import truth
 from appliance.web.context import Truth
 from appliance.web.surfaces import Surface
+from tests.store.residents import raw
 from tests.web import places
+from tests.whole_node import whole_node
 
 DAY: Final = 24 * 3600
 MEBIBYTE: Final = 1 << 20
@@ -203,3 +205,27 @@ def test_the_office_is_told_and_the_kiosk_is_not(
         with places.surface(surface, given).test_request_context("/"):
             texts = [line.text for line in truth.lines().lines]
         assert ("На диску мало місця: покличте техніка" in texts) == warns
+
+
+def test_a_node_tells_of_its_disk_and_forgets_a_person(tmp_path: Path) -> None:
+    with whole_node(tmp_path) as node:
+        told = node.client(Surface.OFFICE).get("/healthz").get_json()
+        assert told["housekeeping"] == {
+            "disk_low": node.appliance.housekeeper.low,
+            "nothing_left_to_thin": False,
+            "thinned": {},
+            "purged": 0,
+        }
+        node.signed_in("clerk")  # the trail names the clerk by id
+        folder, name = node.store.path.parent, "Петро Гнатюк".encode()
+        assert name in raw(folder)
+        assert node.store.write(lambda tx: tx.erase(people.PERSON, [node.clerk])) == [node.clerk]
+        page = node.signed_in().get("/staff")
+        assert page.status_code == 200
+        assert name not in page.data
+        trail = node.signed_in().get("/audit")
+        assert trail.status_code == 200
+        assert "None" not in trail.text
+        assert str(node.clerk) in trail.text
+        node.store.beat()  # the page's reader may have held up the cleaning
+        assert name not in raw(folder)

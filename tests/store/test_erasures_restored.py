@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.store import erasures, scrubbing
+from appliance.store import erasures, grants, scrubbing
 from appliance.store.clock import FixedClock
 from appliance.store.database import Store
 from appliance.store.entries import Op
@@ -24,6 +24,7 @@ from tests.store.residents import (
     verify_inbox,
     verify_log,
 )
+from tests.store.test_erasures import ask
 from tests.store.two_ends import carry, rows
 
 NAME, OTHERS = "Одарка Немирівна", "Панас Сліпий"
@@ -181,6 +182,29 @@ def test_an_erasure_that_nothing_outside_remembers_is_no_success(
     store.write(lambda tx: tx.erase(RESIDENT, [RowId(VILLAGE, 1, 1)]))
     store.close()
     assert b"town_resident" in raw(medium) + raw(folder)
+
+
+def test_a_village_put_back_forgets_a_row_of_the_centre_too(tmp_path: Path) -> None:
+    folder, copy = tmp_path / "3", tmp_path / "copy.db"
+    village, centre = opened(folder, VILLAGE), opened(tmp_path / "1", CENTRE)
+    gone = centre.write(lambda tx: tx.insert(CLERK, {"name": NAME}, scope="all"))
+    stays = centre.write(lambda tx: tx.insert(CLERK, {"name": OTHERS}, scope="all"))
+    centre.write(grants.give, VILLAGE, {"all"})
+    ask(centre, village)
+    village.close()
+    shutil.copy(folder / "node.db", copy)
+    village = opened(folder, VILLAGE)
+    centre.write(lambda tx: tx.erase(CLERK, [gone]))
+    ask(centre, village)
+    village.close()
+    put_back(copy, folder)
+    assert NAME.encode() in raw(folder)
+    again = opened(folder, VILLAGE)
+    assert NAME.encode() not in raw(folder)
+    ask(centre, again)
+    assert rows(again, CLERK).keys() == {stays}
+    again.close()
+    centre.close()
 
 
 def test_ids_and_nothing_else_stand_outside_the_database(
