@@ -16,6 +16,8 @@ from appliance.store.ids import RowId
 from appliance.store.log import EARLIEST, NotInLog
 from appliance.store.retention import ALWAYS_ENOUGH, DAY_MS, THINNED, Dated
 from appliance.store.tables import Lane, Owner, Table, integer
+from sync.lanes import Ack, Answer
+from sync.lanes import settle as settle_answer
 from tests.store.two_ends import batches, carry, opened, rows, settle
 
 NOW: Final = 1_790_000_000_000
@@ -181,6 +183,29 @@ def test_a_centre_that_lost_what_it_called_safe_is_told_and_holds_up_no_other_la
         assert log.pending_streams(reader, Lane.STATE) == []
         assert log.backlog(reader)[Lane.STATE].count == 2, "it is shown as not sent"
         assert log.pending_streams(reader, Lane.TICKETS) == [village.stream]
+
+
+def test_an_answer_from_before_the_cut_is_believed_no_chain(
+    village: Store, clock: FixedClock
+) -> None:
+    """The centre was put back from a copy: the agent holds the lane, and tells it."""
+    measure(village, Lane.STATE, 3)
+    with village.read() as reader:
+        chain = log.chain_at(reader, village.stream, Lane.STATE, 1)
+    acknowledge(village, Lane.STATE, have=3, safe=3)
+    clock.advance(31 * DAY)
+    purge(village)
+    late = Ack(village.stream, Lane.STATE, 1, 1, chain)
+    same = Ack(village.stream, Lane.STATE, 3, 3, cut_of(village))
+    settled = village.write(settle_answer, Answer(10, (late, same)))
+    assert settled.forked == (late,)
+    with village.read() as reader:
+        assert log.cursor(reader, village.stream, Lane.STATE).have == 3
+
+
+def cut_of(store: Store) -> bytes:
+    with store.read() as reader:
+        return log.cut(reader, store.stream, Lane.STATE).chain
 
 
 def test_what_goes_at_once_is_bounded(village: Store, clock: FixedClock) -> None:
