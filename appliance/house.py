@@ -23,6 +23,7 @@ from appliance import faces
 from appliance.commands.worker import start_worker
 from appliance.config import ClockSource, Config, Role
 from appliance.courtesy import Courtesy
+from appliance.housekeeping import Housekeeper
 from appliance.people import access, queries, reissue, sealing
 from appliance.people.passwords import HashingThread
 from appliance.queue.tickets_views import LAST_CONTACTS
@@ -63,6 +64,7 @@ class Appliance:
         self.passwords = HashingThread(started=self._roam)
         undo.callback(self.passwords.close)
         self.courtesy = Courtesy()
+        self.housekeeper = Housekeeper(self.store, give_way=self.courtesy.give_way)
         self.end: End = open_end(config, self.store, self.key, self.courtesy.give_way)
         self.context = Context(
             config=config,
@@ -74,6 +76,7 @@ class Appliance:
                 "replication": self.end.status.facts,
                 "staff": self._staff,
                 "listeners": self._listeners,
+                "housekeeping": self.housekeeper.facts,
             },
             metrics=(self.end.status.metrics,),
             extras={**self.end.extras, LAST_CONTACTS: self._last_contact},
@@ -88,6 +91,7 @@ class Appliance:
                 reissuer = reissue.start_reissuer(self.context, sealing.opener(self.key))
                 undo.callback(reissuer.stop)
             undo.callback(start_worker(self.store, HANDLERS, centre=centre).stop)
+            undo.callback(self.housekeeper.stop)
             undo.callback(self.end.stop)
             topics = faces.topics(self.context)
             events = self._events = EventServers(topics, self.config, self.store)
@@ -98,6 +102,7 @@ class Appliance:
             servers.start()
             undo.callback(servers.drain)
             self.end.start()
+            self.housekeeper.start()
             self._closing = undo.pop_all()
         return self
 
@@ -125,7 +130,8 @@ class Appliance:
     def _truth(self) -> Truth:
         told = self.end.status.truth(staff_list_at=self._staff_list_at())
         restored, displaced = self.restoration.numbers(), self.store.marks_displaced
-        return replace(told, restored=restored, marks_displaced=displaced)
+        low = self.housekeeper.low
+        return replace(told, restored=restored, marks_displaced=displaced, disk_low=low)
 
     def _staff_list_at(self) -> int | None:
         """Return when the centre last confirmed the staff list; None where it is made."""

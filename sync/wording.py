@@ -40,6 +40,7 @@ REASONS: Final[Mapping[Reason, Lazy]] = {
     Reason.NOT_ITS_OWN: lazy("Вузол змінив те, що йому не належить"),
     Reason.UNREADABLE: lazy("Запис не читається"),
     Reason.FAILED: lazy("Записати не вдалося"),
+    Reason.ERASED: lazy("Прийшов уже без вмісту: його стерто"),
 }
 """Why a received entry cannot be applied yet."""
 
@@ -57,6 +58,7 @@ ADVICE: Final[Mapping[Reason, Lazy]] = {
     Reason.NOT_ITS_OWN: CALL,
     Reason.UNREADABLE: REPORT,
     Reason.FAILED: REPORT,
+    Reason.ERASED: PATIENCE,
 }
 ACTIONS: Final[Mapping[str, Lazy]] = {
     "sync.call": lazy("Покликали центр"),

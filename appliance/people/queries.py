@@ -265,8 +265,8 @@ def _person(row: sqlite3.Row, offices: Mapping[int, frozenset[Role]]) -> Person:
 
 
 def names(reader: Reader) -> dict[str, str]:
-    """Return the name of everybody by the id that the audit trail uses."""
-    rows = reader.all("SELECT id, name FROM people_person")
+    """Return the name of everybody by the id that the audit trail uses; who is erased has none."""
+    rows = reader.all("SELECT id, name FROM people_person WHERE deleted = 0")
     return {str(RowId.of(row["id"])): row["name"] for row in rows}
 
 

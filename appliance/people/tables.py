@@ -118,6 +118,7 @@ CODE_USE: Final = Table(
         moment("at"),
     ),
     unique=(("code",),),
+    blanks=("name",),  # the code stays used
     project=_of_its_office,
 )
 

@@ -39,6 +39,7 @@ ACTIONS: Final[Mapping[str, Lazy]] = {
     "people.pair_device": lazy("Під’єднали пристрій"),
     "people.revoke_device": lazy("Від’єднали пристрій"),
     "store.restored": lazy("Базу відновили з копії"),
+    "store.thinned": lazy("Звільнили місце на диску"),
 }
 
 FACTS: Final[Mapping[str, Lazy]] = {

@@ -3,6 +3,7 @@
 Promise: `write` answers only after a durable commit, and a verb that raises leaves no trace.
 """
 
+import logging
 import os
 import sqlite3
 import threading
@@ -13,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
-from appliance.store import pragmas
+from appliance.store import erasures, pragmas
 from appliance.store.clock import Clock
 from appliance.store.failures import TROUBLES, StoreClosed
 from appliance.store.group import Committer, Job
@@ -24,6 +25,7 @@ from appliance.store.tables import Table
 from appliance.store.transaction import Transaction
 from appliance.store.writer import Finisher, Subscribers, Writer
 
+LOG: Final = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -47,7 +49,8 @@ class Store:
         self._turn = threading.Lock()
         self._subscribers = Subscribers()
         self._committer = Committer(opened.connection, opened.owned, opened.heads)
-        self._finisher = Finisher(opened.high_water, self._subscribers)
+        self._finisher = Finisher(opened.high_water, opened.erased, self._subscribers)
+        self._forget_again(opened.owed)
         self._writer = None if inline else Writer(self._committer, self._finisher)
         opener = partial(pragmas.open_reader, path, busy_seconds=busy_seconds)
         self._pool = Pool(opener, node=self.stream.node, tables=self.tables)
@@ -165,7 +168,24 @@ class Store:
                 return
             self._closed = True
         self._pool.close()
+        self._give_back()
+
+    def _forget_again(self, owed: frozenset[str]) -> None:
+        """Erase what a copy brought back, and the traces of earlier erasures: nobody reads yet."""
+        if owed:
+            LOG.warning(
+                "the database was put back from a copy: %d rows are erased again", len(owed)
+            )
+            job = Job(erasures.reapply, (owed,), {})
+            self._finisher.finish(self._committer.run([job]))
+            if job.error is not None:
+                self._give_back()
+                raise job.error
+        self._committer.scrub()
+
+    def _give_back(self) -> None:
         self._opened.high_water.close()
+        self._opened.erased.close()
         self._opened.connection.close()
         self._opened.ownership.release()
 

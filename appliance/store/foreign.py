@@ -7,12 +7,13 @@ speaks of its own node alone, and holds nothing that our pages cannot read: see 
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from appliance.store import values
+from appliance.store import erasures, values
 from appliance.store.demands import Demands
 from appliance.store.entries import Entry, Op
-from appliance.store.ids import RowId, StreamId
+from appliance.store.ids import LENGTH, RowId, StreamId
 from appliance.store.quarantine import Hold, Reason
 from appliance.store.registry import Registry
 from appliance.store.tables import Owner, Row, Table, Value
@@ -94,7 +95,8 @@ def content_of(table: ForeignTable, entry: Entry) -> Content | Hold:
     if entry.schema > table.schema:
         return Hold(Reason.NEWER_SCHEMA, f"schema {entry.schema}; known: {table.schema}")
     if entry.body is None:
-        return Hold(Reason.UNREADABLE, "the body was erased before it came")
+        reason = Reason.ERASED if table.table.personal else Reason.UNREADABLE
+        return Hold(reason, "the body was erased before it came")
     try:
         content = _read(entry.op, entry.body, table.known(entry.schema))
     except values.WrongBody as error:
@@ -124,6 +126,31 @@ def not_its_own(stream: bytes, table: ForeignTable, entry: Entry) -> Hold | None
     if key[:2] != stream[:2]:
         return Hold(Reason.NOT_ITS_OWN, f"the row is of {RowId.of(key)}")
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The rows that an erasure names."""
+
+    ids: tuple[bytes, ...]
+
+
+def erased_by(stream: bytes, table: ForeignTable | None, entry: Entry) -> Gone | Hold:
+    """Return the ids that an erasure names, or a hold if its node may not erase them.
+
+    A table that is not known here may be erased: what of it carries no salt stays.
+    """
+    try:
+        ids = tuple(values.decode_ids(entry.body or b""))
+    except values.WrongBody as error:
+        return Hold(Reason.UNREADABLE, error.cause)
+    if any(len(one) != LENGTH for one in ids):
+        return Hold(Reason.UNREADABLE, "it names what is no id")
+    if table is not None and not (table.written_afar and table.table.personal):
+        return Hold(Reason.NOT_ITS_OWN, f"rows of {entry.table} are not erased")
+    if any(one[:2] != stream[:2] for one in ids):
+        return Hold(Reason.NOT_ITS_OWN, "it names rows of another node")
+    return Gone(ids)
 
 
 def begins(stream: StreamId) -> bytes:
@@ -180,7 +207,7 @@ def missing_parent(
         wanted = content.get(index)
         if type(wanted) is not bytes or wanted in seen:
             continue
-        if not present(tx, parent, [wanted]):
+        if not present(tx, parent, [wanted]) and not erasures.among(tx, parent, [wanted]):
             return Hold(Reason.WAITING, f"for a row of {parent}", parent=wanted)
         seen.add(wanted)
     return None

@@ -16,6 +16,8 @@ from appliance.store.clock import ClockQuality
 from appliance.store.failures import translated
 from appliance.store.journal import Heads
 from appliance.store.owned import Owned
+from appliance.store.scrubbing import LARGEST as LARGEST_AT_START
+from appliance.store.scrubbing import Scrubber
 from appliance.store.transaction import Transaction
 
 LONGEST: Final = 0.02
@@ -29,7 +31,8 @@ class Job:
     """One verb on its way through the writer."""
 
     __slots__ = (
-        "args", "done", "error", "kwargs", "numbers", "repeats", "result", "topics", "verb",
+        "args", "done", "erased", "error", "kwargs", "numbers", "repeats", "result", "topics",
+        "verb",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +51,7 @@ class Job:
         self.error: BaseException | None = None
         self.numbers: dict[str, int] = {}
         self.repeats = False
+        self.erased: dict[str, int] = {}
         self.topics: set[str] = set()
 
 
@@ -66,8 +70,13 @@ class Committer:
         self._connection = connection
         self._owned = owned
         self._heads = heads
+        self._scrubber = Scrubber(connection)
         self.commits = 0
         self.lost = 0
+
+    def scrub(self) -> None:
+        """Clean the whole file of what was erased, before anybody is served."""
+        self._scrubber.scrub(largest=LARGEST_AT_START)
 
     def run(self, jobs: Iterable[Job]) -> list[Job]:
         """Run the jobs and commit them; return them with their results or errors."""
@@ -76,6 +85,8 @@ class Committer:
             self._run(iter(jobs), taken)
         except Exception as error:  # noqa: BLE001 - the writer must outlive it, the callers hear it
             _fail(taken, error)
+        if self._scrubber.owes:
+            self._scrubber.scrub()
         return taken
 
     def _run(self, waiting: Iterator[Job], taken: list[Job]) -> None:
@@ -149,6 +160,8 @@ class Committer:
             return heads
         connection.execute("RELEASE job")
         job.numbers, job.topics, job.repeats = tx.numbers, tx.topics, tx.repeats
+        job.erased = tx.erased
+        self._scrubber.owes = self._scrubber.owes or tx.scrubs
         return attempt
 
 

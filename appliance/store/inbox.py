@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NamedTuple
 
 from appliance.errors import VuzolError
+from appliance.store import erasures
 from appliance.store.entries import GENESIS, Chain, Entry, Op, Proved, commitment
 from appliance.store.ids import StreamId
 from appliance.store.reader import Reader
@@ -149,7 +150,8 @@ def received(row: sqlite3.Row) -> Received:
 def append(tx: Transaction, stream: StreamId, lane: Lane, entries: Sequence[Entry]) -> Cursor:
     """Keep the entries that are not here yet and return the new cursor.
 
-    What is here already is passed over, so a repeated batch changes nothing. Raises
+    What is here already is passed over, so a repeated batch changes nothing. Of a row that was
+    erased here, c alone is kept. Raises
     `NotContiguous` or `ChainBroken` and leaves the inbox as it was. What is `Proved` is not worked
     out again: that its first entry continues what is here proves the rest.
     """
@@ -163,7 +165,7 @@ def append(tx: Transaction, stream: StreamId, lane: Lane, entries: Sequence[Entr
         _check(stream, lane, before, fresh)
     last = fresh[-1]
     place = (*stream, int(lane))
-    rows = [(*place, *entry[:4], int(entry.op), *entry[5:]) for entry in fresh]
+    rows = [(*place, *entry[:4], int(entry.op), *entry[5:]) for entry in _without(tx, fresh)]
     tx.run_many(KEEP, rows)
     after = Cursor(last.lane_seq, last.chain)
     follows = tx.witness(max(entry.hlc for entry in fresh))
@@ -196,6 +198,18 @@ def entry_of(row: Iterable[Any]) -> Entry:
 def place(stream: StreamId, lane: Lane) -> dict[str, Value]:
     """Return what names a lane of a stream in a statement."""
     return {"node": stream.node, "epoch": stream.epoch, "lane": int(lane)}
+
+
+def _without(tx: Transaction, fresh: Sequence[Entry]) -> Iterable[Entry]:
+    """Return the entries, those of erased rows without body and salt: they come late."""
+    erased = erasures.any_of(tx, fresh)
+    if not erased:
+        return fresh
+    return [_without_body(one) if (one.table, one.key) in erased else one for one in fresh]
+
+
+def _without_body(entry: Entry) -> Entry:
+    return entry._replace(body=None, salt=None)
 
 
 def _fresh(entries: Sequence[Entry], have: int) -> Sequence[Entry]:

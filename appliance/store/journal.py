@@ -78,7 +78,8 @@ class Journal:
         lane = int(table.lane or 0)
         lane_seq, previous = self._heads.lanes.get(lane, (0, GENESIS))
         lane_seq += 1
-        salt = self._entropy(SALT) if table.personal and body is not None else None
+        salted = table.personal and body is not None and op is not Op.ERASE
+        salt = self._entropy(SALT) if salted else None
         bound = commitment(salt, body)
         chain = chained(
             previous,
@@ -91,6 +92,13 @@ class Journal:
             (seq, self._tx, self._stream.epoch, lane, lane_seq, table.name, int(op), key, schema,
              self._hlc, kept, salt, bound, chain)
         )  # fmt: skip
+
+    def forget(self, table: str, keys: frozenset[bytes]) -> None:
+        """Take body and salt out of what the job itself has written of these rows."""
+        self.rows = [
+            (*row[:10], None, None, *row[12:]) if row[5] == table and row[7] in keys else row
+            for row in self.rows
+        ]
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Put the entries into the log, in the job's own savepoint."""

@@ -60,6 +60,17 @@ class Cursor(NamedTuple):
     safe: int
 
 
+class Cut(NamedTuple):
+    """The last entry that the log holds no longer, and the chain value after it."""
+
+    lane_seq: int
+    chain: bytes
+
+
+UNCUT: Final = Cut(0, GENESIS)
+UNKNOWN: Final = b""
+
+
 @dataclass(frozen=True, slots=True)
 class _Extent:
     lane: Lane
@@ -88,6 +99,7 @@ def pending_streams(reader: Reader, lane: Lane) -> list[StreamId]:
         start.stream
         for start in streams.starts(reader, open_only=True)
         if last(reader, start.stream, lane) > cursor(reader, start.stream, lane).have
+        and cursor(reader, start.stream, lane).have >= cut(reader, start.stream, lane).lane_seq
     ]
 
 
@@ -98,7 +110,17 @@ def last(reader: Reader, stream: StreamId, lane: Lane) -> int:
         epoch=stream.epoch,
         lane=lane,
     )
-    return number or 0
+    return number or cut(reader, stream, lane).lane_seq
+
+
+def cut(reader: Reader, stream: StreamId, lane: Lane) -> Cut:
+    """Return where the lane begins here: what came before was purged or thinned."""
+    row = reader.one(
+        "SELECT lane_seq, chain FROM _log_cut WHERE epoch = :epoch AND lane = :lane",
+        epoch=stream.epoch,
+        lane=lane,
+    )
+    return Cut(row["lane_seq"], row["chain"]) if row else UNCUT
 
 
 def head(reader: Reader) -> int:
@@ -160,9 +182,13 @@ def doubted(reader: Reader) -> int:
 
 
 def chain_at(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> bytes:
-    """Return the chain value after an entry; before the first it is `GENESIS`."""
-    if lane_seq == 0:
-        return GENESIS
+    """Return the chain value after an entry; before the first it is `GENESIS`.
+
+    Before the cut nobody knows it any more: what is returned then is like no chain value.
+    """
+    begins = cut(reader, stream, lane)
+    if lane_seq <= begins.lane_seq:
+        return begins.chain if lane_seq == begins.lane_seq else UNKNOWN
     value: bytes | None = reader.value(
         "SELECT chain FROM _log WHERE epoch = :epoch AND lane = :lane AND lane_seq = :lane_seq",
         epoch=stream.epoch,
@@ -180,8 +206,10 @@ def entries(
     """Return entries that follow `after`, whole transactions only, of about `max_bytes`.
 
     One transaction at least comes whole, however large. All entries of one table have one schema,
-    because a table's schema never changes within an epoch.
+    because a table's schema never changes within an epoch. Raise `NotInLog` for what was cut off.
     """
+    if after < cut(reader, stream, lane).lane_seq:
+        raise NotInLog(stream, lane, after + 1)
     found: list[Entry] = []
     size, whole = 0, 0  # bytes so far; how many entries end with their transaction
     while page := _page(reader, stream, lane, after + len(found)):
@@ -268,10 +296,15 @@ def _page(reader: Reader, stream: StreamId, lane: Lane, after: int) -> Sequence[
 
 
 def _bodies_elsewhere(reader: Reader, rows: Sequence[sqlite3.Row]) -> dict[bytes, bytes]:
-    """Return by id the bodies that stand in the rows of append-only tables alone."""
+    """Return by id the bodies that stand in the rows of append-only tables alone.
+
+    An entry of a personal table that has no salt was erased, whatever is left of its row.
+    """
     wanted: dict[str, dict[bytes, int]] = {}
     for row in rows:
-        if row["body"] is None and row["op"] == Op.INSERT and row["tbl"] in reader.tables:
+        table = reader.tables.get(row["tbl"]) if row["body"] is None else None
+        erased = table is not None and table.personal and row["salt"] is None
+        if table is not None and row["op"] == Op.INSERT and not erased:
             wanted.setdefault(row["tbl"], {})[row["key"]] = row["schema"]
     return {
         key: body

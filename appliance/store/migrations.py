@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Final
 
 from appliance.errors import VuzolError
-from appliance.store import grants, inbox, numbers, quarantine, schema, staging
+from appliance.store import erasures, grants, inbox, numbers, quarantine, retention, schema, staging
 from appliance.store.registry import Registry
 from appliance.store.tables import Table
 
@@ -55,6 +55,8 @@ STEPS: Final[tuple[Step, ...]] = (
     ("0001 base", BASE),
     ("0002 landing", (*inbox.DDL, *quarantine.DDL, *staging.DDL, *grants.DDL)),
     ("0003 restored", numbers.DDL),
+    ("0004 erasure", erasures.DDL),
+    ("0005 retention", retention.DDL),
 )
 """The store's own steps, in order. A released one never changes."""
 

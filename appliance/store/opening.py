@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from appliance.errors import VuzolError
-from appliance.store import log, numbers, pragmas, schema, streams
+from appliance.store import erasures, log, numbers, pragmas, schema, streams
 from appliance.store.clock import Clock, HybridClock
 from appliance.store.failures import DiskFull, translated
 from appliance.store.ids import StreamId, node_name
@@ -67,6 +67,8 @@ class Opened:
     heads: Heads
     high_water: HighWater
     restored: tuple[Restored, ...]
+    erased: HighWater  # the ids of what was erased, outside the database too
+    owed: frozenset[str]  # of them, what this database does not know: it came back from a copy
 
 
 def opened(wanted: Wanted) -> Opened:
@@ -98,11 +100,9 @@ def _opened(wanted: Wanted, registry: Registry) -> Opened:
 def _begun(
     wanted: Wanted, registry: Registry, ownership: Ownership, connection: sqlite3.Connection
 ) -> Opened:
-    folders = (wanted.second_medium, wanted.path.parent)
-    high_water = HighWater(
-        [folder for folder in folders if folder is not None],
-        f"{node_name(wanted.node)}-{wanted.path.name}.numbers",
-    )
+    named = f"{node_name(wanted.node)}-{wanted.path.name}"
+    folders = [one for one in (wanted.second_medium, wanted.path.parent) if one is not None]
+    high_water, erased = (HighWater(folders, f"{named}.{end}") for end in ("numbers", "erased"))
     last_seq, last_hlc = _last(connection)
     connection.execute("BEGIN IMMEDIATE")
     _close_drained(connection, Reader(connection, node=wanted.node, tables=registry))
@@ -111,8 +111,11 @@ def _begun(
     )
     restored = numbers.reconcile(connection, high_water.marks)
     marks = numbers.series_of(connection)
+    known = erasures.known(connection)
+    owed = erased.marks.keys() - known
     connection.execute("COMMIT")
     high_water.open(marks)
+    erased.open(dict.fromkeys(known | owed, 1))
     owned = Owned(
         stream=StreamId(wanted.node, epoch),
         tables=registry,
@@ -122,7 +125,10 @@ def _begun(
         entropy=wanted.entropy,
         centre=wanted.centre,
     )
-    return Opened(ownership, connection, owned, Heads(last_seq), high_water, tuple(restored))
+    return Opened(
+        ownership, connection, owned, Heads(last_seq), high_water, tuple(restored), erased,
+        frozenset(owed),
+    )  # fmt: skip
 
 
 def _close_drained(connection: sqlite3.Connection, reader: Reader) -> None:

@@ -16,6 +16,7 @@ WRITER: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # NORMAL loses the last commits when power fails
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = FAST",  # overwrites what is gone, where that costs no page more
     "PRAGMA cache_size = -4096",  # KiB; the index pages that a busy day touches
     "PRAGMA wal_autocheckpoint = 1000",  # pages; the writer is the only one that checkpoints
     "PRAGMA journal_size_limit = 16777216",  # a long reader must not leave a WAL that fills a card
@@ -38,6 +39,26 @@ def open_writer(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Co
 def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open a connection that can't write."""
     return _opened(f"file:{_quoted(path)}?mode=ro", READER, busy_seconds)
+
+
+THOROUGH: Final = "PRAGMA secure_delete = ON"
+"""For the transaction of an erasure: whole pages that become free are overwritten too. To make room
+on a full disk in that way would take as much room again in the WAL."""
+
+USUAL: Final = "PRAGMA secure_delete = FAST"
+
+
+def empty_wal(connection: sqlite3.Connection) -> bool:
+    """Carry the WAL into the file and cut it to nothing; False if a reader still needs it.
+
+    It does not wait for the reader: people at the counters would wait with it.
+    """
+    patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    connection.execute("PRAGMA busy_timeout = 0").fetchall()
+    try:
+        return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience}").fetchall()
 
 
 def _opened(uri: str, pragmas: tuple[str, ...], busy_seconds: float) -> sqlite3.Connection:

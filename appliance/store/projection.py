@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from appliance.store import foreign, inbox, quarantine
+from appliance.store import erasures, foreign, inbox, quarantine
 from appliance.store.entries import Entry, Op
 from appliance.store.failures import DiskBroken, DiskFull, FileDamaged, StoreBusy
-from appliance.store.foreign import Births, Content, ForeignTable
+from appliance.store.foreign import Births, Content, ForeignTable, Gone
 from appliance.store.ids import StreamId
 from appliance.store.inbox import Received
 from appliance.store.quarantine import PATIENT, Hold, Quarantined, Reason
@@ -119,8 +119,8 @@ def _next(tx: Transaction, place: Mapping[str, Value], most: int) -> list[Entry]
     return [inbox.entry_of(row) for row in tx.all(PART, **place, most=most + 1)]
 
 
-Told = tuple[ForeignTable, Content] | Hold
-"""What an entry says of a row of which table; or why it cannot be applied."""
+Told = tuple[ForeignTable, Content] | Gone | Hold
+"""What an entry says: of a row of which table, or which rows it erases; or why it must be held."""
 
 
 class _Work:
@@ -131,6 +131,7 @@ class _Work:
         self._tables: dict[str, ForeignTable | None] = {}
         self._births: dict[str, Births] = {}  # of this part, not written yet
         self._seen: set[bytes] = set()  # rows that are here, so their children need not ask
+        self._erased: set[tuple[str, bytes]] = set()  # of the rows that this part is about
         self._any_held = tx.value("SELECT 1 FROM _held LIMIT 1") is not None
         self._rooms: set[str] = set()
 
@@ -138,6 +139,7 @@ class _Work:
         """Apply or hold entries that come for the first time, and move the lane's cursor."""
         try:
             with self._undone_if_it_fails():
+                self._look_for_erased(part)
                 begins = foreign.begins(lane.stream)
                 told = [self._read(begins, entry) for entry in part]
                 self._look_for_parents(part, told)
@@ -172,6 +174,7 @@ class _Work:
         """Apply or hold one entry; if the row or its fold is refused, that is the reason."""
         try:
             with self._undone_if_it_fails():
+                self._look_for_erased([entry])
                 told = self._read(foreign.begins(lane.stream), entry)
                 self._apply(lane, entry, told, place=place)
                 self._write_births()
@@ -200,6 +203,8 @@ class _Work:
         `begins` is how the ids of its stream begin.
         """
         table = self._table(entry.table)
+        if entry.op is Op.ERASE:
+            return foreign.erased_by(begins, table, entry)
         if table is None:
             return Hold(Reason.UNKNOWN_TABLE, f"no table {entry.table} here")
         why = foreign.not_its_own(begins, table, entry)
@@ -208,6 +213,10 @@ class _Work:
             return content
         return table.demands.unmet(begins, content) or (table, content)
 
+    def _look_for_erased(self, part: Sequence[Entry]) -> None:
+        """Find which of the rows were erased here: what comes of them late is passed over."""
+        self._erased = erasures.any_of(self._tx, part)
+
     def _look_for_parents(self, part: Sequence[Entry], told: Sequence[Told]) -> None:
         """Find the rows that the entries point to, with one question for many of them.
 
@@ -215,7 +224,7 @@ class _Work:
         """
         born = {entry.key for entry in part}
         wanted: dict[str, set[bytes]] = {}
-        for table, content in (one for one in told if not isinstance(one, Hold)):
+        for table, content in (one for one in told if not isinstance(one, Gone | Hold)):
             for index, parent in table.parents:
                 pointed = content.get(index)
                 if type(pointed) is bytes and pointed not in born:
@@ -239,13 +248,24 @@ class _Work:
 
     def _change(self, entry: Entry, told: Told, place: int | None) -> Hold | None:
         """Apply the entry, or return why it has to be held; a held one has changed nothing."""
-        if entry.op is not Op.INSERT and self._stands_behind(entry.key, place):
+        if isinstance(told, Gone):
+            self._erase(entry.table, told.ids)
+            return None
+        if self._erased and (entry.table, entry.key) in self._erased:
+            return None
+        ordered = entry.op not in (Op.INSERT, Op.ERASE)
+        if ordered and self._stands_behind(entry.key, place):
             return Hold(Reason.BEHIND, "an earlier entry of the row is held")
         if isinstance(told, Hold):
             return told
         table, content = told
         why = foreign.missing_parent(self._tx, table, content, self._seen)
         return why or self._write(table, entry, content)
+
+    def _erase(self, table: str, ids: Sequence[bytes]) -> None:
+        self._write_births()
+        erasures.carry_out(self._tx, table, ids)
+        self._erased.update((table, key) for key in ids)
 
     def _stands_behind(self, key: bytes, place: int | None) -> bool:
         return self._any_held and quarantine.stands_before(self._tx, key, place=place)

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     WAITING = "waiting"  # for its parent row
     BEHIND = "behind"  # an earlier entry of its key
     READY = "ready"  # nothing stands in its way any more: the next step takes it
+    ERASED = "erased"  # c alone came: its erasure is still on its way
     UNKNOWN_TABLE = "unknown_table"
     NEWER_SCHEMA = "newer_schema"
     NEWER_VALUE = "newer_value"  # an enumeration has one that is not known here
@@ -51,7 +52,7 @@ class Reason(StrEnum):
     FAILED = "failed"  # the row or its fold was refused
 
 
-PATIENT: Final = frozenset({Reason.WAITING, Reason.BEHIND, Reason.READY})
+PATIENT: Final = frozenset({Reason.WAITING, Reason.BEHIND, Reason.READY, Reason.ERASED})
 """What only waits its turn; everything else is quarantine and needs a person or an upgrade."""
 
 

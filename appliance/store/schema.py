@@ -36,10 +36,26 @@ def checked(table: Table) -> Table:
         raise ValueError(f"{table.name}: a home is for rows that stay with the node they are of")
     if [c.since for c in table.columns] != sorted(c.since for c in table.columns):
         raise ValueError(f"{table.name}: columns stand in the order in which they came")
+    _refuse_blanks(table)
     for group in (table.key, *table.unique, *table.indexes):
         if not said.issuperset(group):
             raise ValueError(f"{table.name}: {group} names a column that is not there")
     return table
+
+
+def _refuse_blanks(table: Table) -> None:
+    bad = [name for name in table.blanks if not _can_be_blank(table, name)]
+    if bad or (table.blanks and not table.personal):
+        raise ValueError(f"{table.name}: an erasure cannot empty {bad or 'what is not personal'}")
+
+
+def _can_be_blank(table: Table, name: str) -> bool:
+    """Tell whether the row is still one that the table allows when that column is empty."""
+    column = next((column for column in table.columns if column.name == name), None)
+    if column is None or table.owner is Owner.DOWN or column.home or column.refers:
+        return False
+    free = not (column.check or column.known or column.reads)
+    return column.null or (free and not any(name in group for group in table.unique))
 
 
 def create_table(table: Table, tables: Registry, *, order: Sequence[str] = ()) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from appliance.store import values
+from appliance.store import erasures, values
 from appliance.store.demands import Demands
 from appliance.store.failures import RuleBroken
 from appliance.store.reader import Reader
@@ -115,7 +115,9 @@ def take(tx: Transaction, scope: str, lane: Lane, page: DownPage) -> Outcome:
 def forget(tx: Transaction, scope: str) -> None:
     """Delete every row of a scope, shown or aside, and how far it had come."""
     for table in tx.tables.owned(Owner.DOWN):
-        tx.run(f"DELETE FROM {table.name} WHERE scope = ? AND own IS NULL", (scope,))
+        gone = f"DELETE FROM {table.name} WHERE scope = ? AND own IS NULL"
+        if tx.run(gone, (scope,)).rowcount and table.personal:
+            erasures.leaves_traces(tx)
         tx.announce(table.room)
     for name in ("_down_aside", "_down_cursor", "_down_scope"):
         tx.run(f"DELETE FROM {name} WHERE scope = ?", (scope,))
@@ -168,6 +170,8 @@ def _show(place: _Place, *, everything: bool) -> None:
               WHERE scope = ? AND own IS NULL AND id NOT IN ({LIVING})"""
             if tx.run(gone, (place.scope, *key)).rowcount:
                 tx.announce(table.room)
+                if table.personal:
+                    erasures.leaves_traces(tx)
     staged = tx.all(
         "SELECT * FROM _down_aside WHERE scope = :scope AND lane = :lane AND shown = 0",
         scope=place.scope,
@@ -180,8 +184,17 @@ def _show(place: _Place, *, everything: bool) -> None:
 
 
 def _show_row(place: _Place, row: DownRow) -> None:
-    """Show one row as far as it can be read; keep aside what a newer program will read."""
+    """Show one row as far as it can be read; keep aside what a newer program will read.
+
+    A row of people that the centre has no longer is forgotten as if it had been erased: a tombstone
+    does not tell why it is one, and a copy of this file that is put back must not bring it back.
+    """
     table = place.tables.get(row.table)
+    if table is not None and table.personal:
+        if row.deleted:
+            erasures.carry_out(place.tx, table.name, [row.id])
+        elif erasures.among(place.tx, table.name, [row.id]):
+            return
     if table is not None:
         place.tx.announce(table.room)
         place.tx.run(f"DELETE FROM {table.name} WHERE id = ? AND own IS NULL", (row.id,))

@@ -19,6 +19,9 @@ Where = Mapping[str, object]
 NULL: Final = -1
 OWN: Final = "own = 1"
 LIVING: Final = "own = 1 AND deleted = 0"
+UNTOUCHED: Final = "id NOT IN (SELECT id FROM _erased)"
+"""What is left of an erased row never changes again."""
+
 HOLDS: Final[Mapping[str, type]] = {"INTEGER": int, "TEXT": str, "BLOB": bytes, "REAL": float}
 
 
@@ -136,6 +139,8 @@ class Statements:
         said = [_term(*one) for one in shape]
         if self.table.replicated:
             said.append(LIVING if self.table.owner is Owner.DOWN else OWN)
+        if self.table.blanks:
+            said.append(UNTOUCHED)
         return " AND ".join(said) or "TRUE"
 
     def _inserted(self, names: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from appliance.store.erasures import Erasure
     from appliance.store.transaction import Transaction
 
 Value = str | int | float | bytes | None
@@ -50,6 +51,9 @@ Reads = Callable[[Any], bool]
 ID_LENGTH: Final = 14
 LATEST: Final = 1 << 47
 """A moment that no clock of ours will show, in the year 6429; a calendar can still name it."""
+
+KEPT_DAYS: Final = 30
+"""Days for which the log keeps what is safe at the centre, at least."""
 
 URGENT: Final = frozenset({Lane.ALARMS, Lane.TICKETS})
 """The lanes with a connection of their own."""
@@ -142,6 +146,11 @@ declared before its own, as the rows are that it refers to.
 """
 
 
+Forgetter = Callable[["Transaction", "Erasure"], None]
+"""Takes out of its own table what was made of rows that are erased just now, in the transaction of
+their erasure. It is called for each erasure in the file, of whichever table, at both ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table of one room.
@@ -156,12 +165,15 @@ class Table:
     columns: tuple[Column, ...]
     lane: Lane | None = None
     files: tuple[str, ...] = ("node",)
-    personal: bool = False  # the log keeps a salted commitment, so that a row can be erased
+    personal: bool = False  # from its first release: entries are salted, so a row can be erased
+    blanks: tuple[str, ...] = ()  # what an erasure empties; if nothing is named, the row goes
     append_only: bool = False  # the log keeps no second copy of the body
     key: tuple[str, ...] = ()  # the primary key of a LOCAL table
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     project: Projector | None = None  # runs for each row born here or received
+    forget: Forgetter | None = None
+    keep_days: int = KEPT_DAYS  # how long the log keeps its entries once they are safe elsewhere
 
     @property
     def schema(self) -> int:
@@ -181,5 +193,7 @@ class Table:
     def __post_init__(self) -> None:
         if self.replicated == (self.lane is None):
             raise ValueError(f"{self.name}: a lane is for replicated tables, and each has one")
+        if self.keep_days < KEPT_DAYS:
+            raise ValueError(f"{self.name}: the log keeps everything for {KEPT_DAYS} days")
         if self.replicated == bool(self.key):
             raise ValueError(f"{self.name}: a key is for LOCAL tables, and each has one")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from appliance.errors import VuzolError
+from appliance.store import erasures
 from appliance.store.clock import ClockQuality
 from appliance.store.entries import Op
 from appliance.store.ids import RowId
@@ -18,7 +19,7 @@ from appliance.store.reader import Asked, Reader
 from appliance.store.registry import UnknownTable
 from appliance.store.statements import Statements, Where
 from appliance.store.tables import Owner, Row, Table, Value
-from appliance.store.values import encode_changes, encode_row
+from appliance.store.values import encode_changes, encode_ids, encode_row
 
 Bound = Sequence[Value] | Mapping[str, Value]
 NUMBER: Final = (
@@ -77,6 +78,8 @@ class Transaction(Reader):
         self.topics: set[str] = set()
         self.numbers: dict[str, int] = {}
         self.repeats = False
+        self.erased: dict[str, int] = {}  # what the file outside the database has to remember
+        self.scrubs = False
 
     def insert(
         self, table: Table, values: Mapping[str, object], *, scope: str | None = None
@@ -182,6 +185,33 @@ class Transaction(Reader):
             for row in rows:
                 self._log(statements, Op.DELETE, self._journal.next_seq(), row["id"], None)
         return rows
+
+    def erase(self, table: Table, ids: Iterable[RowId]) -> list[RowId]:
+        """Forget rows of a `personal` table for ever; return those that were not forgotten before.
+
+        Their values go from the table, the log, and whatever else of this file holds them, also
+        when the row itself was deleted long ago. An entry that names the ids tells the centre. No
+        row of that id is ever taken again. Raise `CannotErase` where that may not be done.
+        """
+        statements = self._known(table)
+        asked = [row.blob for row in dict.fromkeys(ids)]
+        erasures.refuse(table, asked, node=self.node, centre=self._centre)
+        known = erasures.among(self, table.name, asked)
+        fresh = [key for key in asked if key not in known]
+        if fresh:
+            self._journal.forget(table.name, frozenset(fresh))
+            if table.owner is not Owner.DOWN:
+                seq = self._journal.next_seq()
+                key = RowId(self.node, self.epoch, seq).blob
+                self._log(statements, Op.ERASE, seq, key, encode_ids(fresh))
+            erasures.carry_out(self, table.name, fresh)
+        self.erased.update({erasures.mark(table.name, key): 1 for key in asked})
+        return [RowId.of(key) for key in fresh]
+
+    @property
+    def is_centre(self) -> bool:
+        """Tell whether rows of DOWN tables are written in this file."""
+        return self._centre
 
     def next_number(self, series: str) -> int:
         """Give the next number of a series: 1, 2, 3 and so on, without gaps, none twice."""

@@ -22,6 +22,20 @@ Wake = Callable[[], None]
 logger = logging.getLogger(__name__)
 
 
+class ErasureNotKept(VuzolError):
+    """Rows were erased, and that is not written down outside the database."""
+
+    code: ClassVar[str] = "erasure_not_kept"
+    status_hint: ClassVar[int] = 503
+
+    def __init__(self, refused: NumberNotKept) -> None:
+        super().__init__(
+            f"the rows are erased, but {refused.path} could not be written: a copy of the database"
+            " from before, put back, would bring them back",
+            next_step="see to the medium and erase them again: that only writes it down",
+        )
+
+
 class WriterStuck(VuzolError):
     """The writer did not end in the time it was given."""
 
@@ -68,19 +82,24 @@ class Subscribers:
 class Finisher:
     """What happens to jobs between their commit and their answer."""
 
-    def __init__(self, high_water: HighWater, subscribers: Subscribers) -> None:
+    def __init__(self, high_water: HighWater, erased: HighWater, subscribers: Subscribers) -> None:
         self._high_water = high_water
+        self._erased = erased
         self._subscribers = subscribers
 
     def finish(self, jobs: Sequence[Job]) -> None:
         """Sync the marks, give the answers, then wake who waits for the topics."""
         marks: dict[str, int] = {}
+        erased: dict[str, int] = {}
         topics: set[str] = set()
         for job in jobs:
             marks.update(job.numbers)  # a later job has the greater number
+            erased |= job.erased
             topics |= job.topics
         if marks or self._high_water.owes:
             self._keep(marks, jobs)
+        if erased or self._erased.owes:
+            self._remember(erased, jobs)
         for job in jobs:
             job.done.release()
         if topics:
@@ -94,6 +113,15 @@ class Finisher:
             for job in jobs:
                 if job.numbers or job.repeats:
                     job.error = error
+
+    def _remember(self, erased: dict[str, int], jobs: Sequence[Job]) -> None:
+        """Sync which rows were erased, for the day on which an older copy is put back."""
+        try:
+            self._erased.keep(erased)
+        except NumberNotKept as error:
+            for job in jobs:
+                if job.erased:
+                    job.error = ErasureNotKept(error)
 
 
 class Writer:

@@ -35,6 +35,7 @@ class Truth:
     staff_list_at: int | None = None  # ms: how old the staff list is; None: it is made here
     restored: Sequence[str] | None = None  # numbers that go on after a copy was put back
     marks_displaced: bool = False  # the second medium does not take the marks of numbers
+    disk_low: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

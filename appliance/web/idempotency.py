@@ -18,15 +18,33 @@ from flask import Response, request
 
 from appliance.errors import VuzolError
 from appliance.store.clock import ClockQuality
+from appliance.store.ids import RowId
 from appliance.store.tables import Owner, Table, blob, integer, text
 
 if TYPE_CHECKING:
+    from appliance.store.erasures import Erasure
     from appliance.store.transaction import Transaction
 
 KEPT_MS: Final = 48 * 3600 * 1000
 REPLY: Final = json.JSONEncoder(ensure_ascii=False)
 LONGEST_KEY: Final = 200
 CLEARED_AT_ONCE: Final = 20
+ERASED: Final = ""
+"""The kept reply to a request whose rows were erased since."""
+
+
+def _forget(tx: "Transaction", erased: "Erasure") -> None:
+    """Empty the kept replies that name an erased row, or say word for word what stood in it.
+
+    The request stays known, so that it is still not done twice.
+    """
+    named = [f'"{RowId.of(key)}"' for key in erased.ids]
+    for told in (*named, *map(REPLY.encode, erased.texts)):
+        found = tx.all("SELECT place FROM web_reply WHERE instr(reply, :told)", told=told)
+        if found:
+            places = [row["place"] for row in found]
+            tx.update_where(REPLIES, {"place": places}, {"reply": ERASED})
+
 
 REPLIES: Final = Table(
     "web_reply",
@@ -41,6 +59,7 @@ REPLIES: Final = Table(
     ),
     key=("place",),
     unique=(("asked",),),  # narrow: of random keys this index alone is written here and there
+    forget=_forget,
 )
 TABLES: Final = (REPLIES,)
 
@@ -68,6 +87,19 @@ class KeyReused(VuzolError):
         super().__init__(
             "this Idempotency-Key came before with another request",
             next_step="send a new key with a new request",
+        )
+
+
+class ReplyErased(VuzolError):
+    """A request was repeated, and what it was answered has been erased since."""
+
+    code: ClassVar[str] = "reply_erased"
+    status_hint: ClassVar[int] = 410
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this request was done, and what it was about has been erased since",
+            next_step="nothing: it is not done a second time",
         )
 
 
@@ -158,6 +190,8 @@ def _found(tx: "Transaction", asked: Asked) -> tuple[Reply | None, int | None]:
         return None, row["oldest"] if row else None
     if row["body_hash"] != asked.body_hash:
         raise KeyReused
+    if row["reply"] == ERASED:
+        raise ReplyErased
     return Reply(row["status"], row["reply"]), row["oldest"]
 
 

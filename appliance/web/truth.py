@@ -101,6 +101,8 @@ def _warnings(truth: Truth) -> Iterator[Line]:
             _("Другий носій не відповідає: номери лише на\N{NO-BREAK SPACE}картці"),
             warns=True,
         )
+    if truth.disk_low:
+        yield Line("warning", _("На диску мало місця: покличте техніка"), warns=True)
     if truth.clock is ClockQuality.UNKNOWN:
         yield Line("clock", _("Годинник вузла може помилятися"), warns=True)
     context = current()

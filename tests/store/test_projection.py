@@ -346,7 +346,8 @@ UNREADABLE: dict[str, Callable[[Forger], object]] = {
     "no changes": lambda f: f.update(WINDOW, RowId(*f.stream, 1001), {}),
     "no column": lambda f: f.update(WINDOW, RowId(*f.stream, 1001), {3: 1}),
     "before the first": lambda f: f.update(WINDOW, RowId(*f.stream, 1001), {-1: 1}),
-    "an erasure": lambda f: f.write("hall_window", Op.ERASE, b"\x80"),
+    "an erasure of no ids": lambda f: f.write("hall_window", Op.ERASE, b"\x81\x01"),
+    "an erasure of a short id": lambda f: f.write("hall_window", Op.ERASE, b"\x81\x41\x00"),
 }
 
 

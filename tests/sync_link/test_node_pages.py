@@ -8,8 +8,10 @@ import pytest
 from appliance.people.model import Role
 from appliance.store import inbox, projection
 from appliance.store.ids import StreamId
+from appliance.store.quarantine import Reason
 from appliance.store.tables import Lane
 from appliance.store.transaction import Transaction
+from sync import wording
 from tests.people.staffing import hire, sign_in
 from tests.sync.forged import batch_of, rows
 from tests.sync_link.offices import CENTRE, MINUTE, NOON, VILLAGE, Place, place
@@ -41,6 +43,10 @@ def test_held_entries_are_shown_with_the_reason_and_what_to_do(centre: Place) ->
     assert "Такого виду записів тут ще не знають" in told
     assert "no table noticeboard here" in told
     assert "Оновіть програму центру" in told
+
+
+def test_each_reason_has_words_and_advice() -> None:
+    assert set(wording.REASONS) == set(wording.ADVICE) == set(Reason)
 
 
 def test_where_nothing_is_held_the_page_says_so_and_offers_nothing(centre: Place) -> None:
