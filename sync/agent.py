@@ -109,7 +109,7 @@ class Turn(Answering):
                 self.change(side.wire, pause=0.0, wanted=wanted)
                 self.collect(side.wire)
             else:  # what is under way was asked before the call: its answer may be of before, too
-                self.change(side.wire, called=wanted)
+                self.change(side.wire, again=True, called=wanted)
 
     def ticked(self, _event: Ticked) -> None:
         """Go on with what has rested long enough, and give up what is wedged."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from appliance.store import log
-from appliance.store.clock import COUNTER_BITS, ClockQuality
+from appliance.store.clock import COUNTER_BITS, EARLIEST, ClockQuality
 from appliance.store.entries import Op
 from appliance.store.ids import StreamId
 from appliance.store.pragmas import PAGE
@@ -76,7 +76,7 @@ def purgeable(found: Iterable[Dated], *, now: int, quality: ClockQuality) -> int
     """
     last = 0
     for entry in found if quality.good else ():
-        if entry.at < log.EARLIEST:
+        if entry.at < EARLIEST:
             continue
         if now - entry.at <= max(KEPT_DAYS, entry.keep_days) * DAY_MS:
             break

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.store import log, retention, streams
-from appliance.store.clock import ClockQuality, FixedClock
+from appliance.store.clock import EARLIEST, ClockQuality, FixedClock
 from appliance.store.database import Store
 from appliance.store.entries import link
 from appliance.store.ids import RowId
-from appliance.store.log import EARLIEST, NotInLog
+from appliance.store.log import NotInLog
 from appliance.store.retention import ALWAYS_ENOUGH, DAY_MS, THINNED, Dated
 from appliance.store.tables import Lane, Owner, Table, integer
 from sync.lanes import Ack, Answer
