@@ -15,11 +15,18 @@ from appliance.queue import views as queue
 from appliance.web.context import Context
 from appliance.web.surfaces import Surface
 from appliance.web.topics import Topic
+from sync import bundle_views
 from sync import live as sync_live
 from sync import views as sync
 
 BLUEPRINTS: Final[Mapping[Surface, Sequence[Blueprint]]] = {
-    Surface.OFFICE: (front_door.room, people.office, *queue.OFFICE, sync.office),
+    Surface.OFFICE: (
+        front_door.room,
+        people.office,
+        *queue.OFFICE,
+        sync.office,
+        bundle_views.office,
+    ),
     Surface.KIOSK: (people.kiosk, *queue.KIOSK),
     Surface.GUEST: queue.GUEST,
     Surface.HUB: (),  # the centre adds its hub, which holds the keys

@@ -56,12 +56,33 @@ def call_centre(config: Config) -> dict[str, Any]:
     return _ask(config, "POST", "/sync/now")
 
 
-def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
+def begin_export(config: Config, told: dict[str, Any]) -> dict[str, Any]:
+    """Have the running node write bundles into a folder; return the job, which goes on there."""
+    return _ask(config, "POST", "/sync/bundles/export", told)
+
+
+def begin_import(config: Config, told: dict[str, Any]) -> dict[str, Any]:
+    """Have the running node read bundles; return the job, which goes on there."""
+    return _ask(config, "POST", "/sync/bundles/import", told)
+
+
+def stick(config: Config) -> dict[str, Any]:
+    """Return how the running node's job with bundles stands."""
+    return _ask(config, "GET", "/sync/bundles")
+
+
+def _ask(
+    config: Config, method: str, path: str, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
     listening = config.surfaces.address
     host = "127.0.0.1" if listening in ANYWHERE else listening
     connection = http.client.HTTPConnection(host, config.surfaces.office, timeout=SECONDS)
     try:
-        connection.request(method, path, headers={"Accept": "application/json"})
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        sent = None if body is None else json.dumps(body)
+        connection.request(method, path, body=sent, headers=headers)
         reply = connection.getresponse()
         told = _object(reply.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -75,7 +96,7 @@ def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    told = json.loads(body or b"{}")
+    told = json.loads(body or b"{}") or {}
     if not isinstance(told, dict):
         raise ValueError("something else than a node answers there")  # noqa: TRY004 - as json does
     return told

@@ -22,7 +22,9 @@ from provisioning.keys import public_key
 from sync import discovery
 from sync.agent import Agent
 from sync.carrier import Carrier
+from sync.centre_bundles import CentreBundles
 from sync.client import Link, Way
+from sync.courier import COURIER, Courier
 from sync.discovery import Discovery
 from sync.gate import Server, install
 from sync.hub import Hub, hub_room
@@ -33,6 +35,7 @@ from sync.status import EXTRA, Status
 from sync.switch import LinkSwitch, switch_room
 from sync.transport import PORTS, is_loopback
 from sync.views import WAKE
+from sync.village_bundles import Ends, VillageBundles
 
 DISTRIBUTION: Final = "vuzol"
 
@@ -73,7 +76,7 @@ def open_end(config: Config, store: Store, key: SigningKey, give_way: GiveWay = 
         return CentreEnd(config, store, key, give_way)
     if not config.link.centre_key:
         return LoneEnd(config, store)
-    return VillageEnd(config, store, key)
+    return VillageEnd(config, store, key, give_way)
 
 
 class CentreEnd:
@@ -90,13 +93,14 @@ class CentreEnd:
         )
         self._store = store
         self._projector = Projector(store, give_way)
+        self.courier = Courier(CentreBundles(centre, store, give_way), store.clock)
         self._unsubscribe: Callable[[], None] | None = None
         self._discovery = _announcement(config) if config.link.discover else None
 
     @property
     def extras(self) -> dict[str, Any]:
-        """Return what the overview of nodes needs."""
-        return {EXTRA: self.status}
+        """Return what the overview of nodes and the page of sticks need."""
+        return {EXTRA: self.status, COURIER: self.courier}
 
     @property
     def office(self) -> tuple[Blueprint, ...]:
@@ -122,6 +126,7 @@ class CentreEnd:
 
     def stop(self) -> None:
         """End; the servers have answered what they accepted before this is called."""
+        self.courier.stop()
         if self._discovery:
             self._discovery.stop()
         if self._unsubscribe:
@@ -133,7 +138,9 @@ class CentreEnd:
 class VillageEnd:
     """A node: it calls its centre."""
 
-    def __init__(self, config: Config, store: Store, key: SigningKey) -> None:
+    def __init__(
+        self, config: Config, store: Store, key: SigningKey, give_way: GiveWay = alone
+    ) -> None:
         self.switch = LinkSwitch() if config.demo.link_switch else None
         agent = Agent(
             hromada=config.hromada.id,
@@ -162,6 +169,7 @@ class VillageEnd:
         )
         self._store = store
         self._carrier = Carrier(self.link.call)
+        self.courier = Courier(_village_cargo(config, store, key, self.link, give_way), store.clock)
         self._discovery = _search(config, self.link) if config.link.discover else None
         if self.switch:
             self.switch.subscribe(self.link.call)
@@ -169,7 +177,7 @@ class VillageEnd:
     @property
     def extras(self) -> dict[str, Any]:
         """Return what the page of the link needs."""
-        return {EXTRA: self.status, WAKE: self.link.call}
+        return {EXTRA: self.status, WAKE: self.link.call, COURIER: self.courier}
 
     @property
     def office(self) -> tuple[Blueprint, ...]:
@@ -193,7 +201,8 @@ class VillageEnd:
             self._discovery.start()
 
     def stop(self) -> None:
-        """Hang up."""
+        """Put the stick down and hang up."""
+        self.courier.stop()
         self._carrier.stop()
         if self._discovery:
             self._discovery.stop()
@@ -230,6 +239,20 @@ class LoneEnd:
 
     def stop(self) -> None:
         """Do nothing."""
+
+
+def _village_cargo(
+    config: Config, store: Store, key: SigningKey, link: Link, give_way: GiveWay
+) -> VillageBundles:
+    ends = Ends(
+        hromada=config.hromada.id,
+        node=config.node.number,
+        key=key,
+        centre=config.link.centre_number,
+        centre_key=public_key(config.link.centre_key),
+    )
+    warn = link.ledger.warn
+    return VillageBundles(ends, store, version=version(DISTRIBUTION), warn=warn, give_way=give_way)
 
 
 def speak_at(config: Config) -> list[str]:
