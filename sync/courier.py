@@ -17,9 +17,10 @@ from typing import Any, ClassVar, Final
 from appliance.errors import VuzolError
 from appliance.store.clock import Clock
 from appliance.store.inbox import ChainBroken, NotContiguous
+from appliance.web.context import Stick
 from sync import bundles, stick
 from sync.asks import BadAsk
-from sync.bundles import HALF, BadBundle, ForeignBundle, Head
+from sync.bundles import HALF, BadBundle, ForeignBundle, Head, Kind
 from sync.cargo import NOTHING, Cargo, Outgoing, Taken
 from sync.intake import Forked, Gap
 from sync.messages import BadMessage
@@ -31,6 +32,9 @@ COURIER: Final = "sync.courier"
 
 LOG: Final = logging.getLogger(__name__)
 STOP_SECONDS: Final = 3.0
+FRESH_MS: Final = 30 * 60 * 1000
+"""How long every page goes on to say what became of a stick."""
+
 MOST_TOLD: Final = 20
 """Files that are named one by one among those that were refused."""
 
@@ -172,6 +176,11 @@ class Courier:
         """Return the job in hand, or the last one; None if there was none."""
         return self._job
 
+    def demand_free(self) -> None:
+        """Raise `CourierBusy` if a stick is being written or read now."""
+        if self._job is not None and self._job.phase is Phase.WORKING:
+            raise CourierBusy
+
     def export(self, folder: Path) -> Job:
         """Begin to write what is to go out; return the job."""
         return self._begin(Verb.EXPORT, str(folder), Step.WRITE, lambda: self._write(folder))
@@ -181,6 +190,24 @@ class Courier:
         given = tuple(paths)
         where = ", ".join(str(path) for path in given[:3])
         return self._begin(Verb.IMPORT, where, Step.READ, lambda: self._read(given))
+
+    def lately(self) -> Stick | None:
+        """Return what every page says of the last stick; None once that is old."""
+        job = self._job
+        if job is None or self._is_old(job):
+            return None
+        if job.failed is not None:
+            return Stick("failed")
+        if job.phase is Phase.WORKING:
+            return Stick("working")
+        if job.verb is Verb.IMPORT:
+            return Stick("read", job.files)
+        if self._cargo.kind is Kind.ANSWER:
+            return Stick("answers", job.files)
+        return Stick("rows", job.done)
+
+    def _is_old(self, job: Job) -> bool:
+        return job.ended_at is not None and self._clock.wall() > job.ended_at + FRESH_MS
 
     def wait(self, seconds: float | None = None) -> Job | None:
         """Wait until the job in hand is over; return it."""
@@ -197,9 +224,8 @@ class Courier:
 
     def _begin(self, verb: Verb, where: str, step: Step, work: Callable[[], None]) -> Job:
         with self._lock:
+            self.demand_free()
             before = self._job
-            if before is not None and before.phase is Phase.WORKING:
-                raise CourierBusy
             job = self._job = Job((before.number if before else 0) + 1, verb, where, step)
             thread = threading.Thread(target=self._run, args=(work,), name="courier", daemon=True)
             self._thread = thread

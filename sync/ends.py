@@ -88,12 +88,16 @@ class CentreEnd:
         members = {one.number: public_key(one.key) for one in config.centre.nodes}
         centre = Centre(config.hromada.id, config.node.number, key, store.epoch, members)
         self.doorman = Hub(centre, store, give_way)
+        self.courier = Courier(CentreBundles(centre, store, give_way), store.clock)
         self.status = Status(
-            config, store, version=version(DISTRIBUTION), heard=lambda: self.doorman.heard
+            config,
+            store,
+            version=version(DISTRIBUTION),
+            heard=lambda: self.doorman.heard,
+            stick=self.courier.lately,
         )
         self._store = store
         self._projector = Projector(store, give_way)
-        self.courier = Courier(CentreBundles(centre, store, give_way), store.clock)
         self._unsubscribe: Callable[[], None] | None = None
         self._discovery = _announcement(config) if config.link.discover else None
 
@@ -160,16 +164,17 @@ class VillageEnd:
             ),
             version=version(DISTRIBUTION),
         )
+        self.courier = Courier(_village_cargo(config, store, key, self.link, give_way), store.clock)
         self.status = Status(
             config,
             store,
             ledger=self.link.ledger,
             traffic=self.link.traffic,
             version=version(DISTRIBUTION),
+            stick=self.courier.lately,
         )
         self._store = store
         self._carrier = Carrier(self.link.call)
-        self.courier = Courier(_village_cargo(config, store, key, self.link, give_way), store.clock)
         self._discovery = _search(config, self.link) if config.link.discover else None
         if self.switch:
             self.switch.subscribe(self.link.call)

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Final, Self
@@ -77,6 +78,16 @@ class StickLies(VuzolError):
             f"the stick gave {name} back with other bytes than were written",
             next_step="it is broken: take another one and write again; nothing is lost here",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A stick that is plugged in."""
+
+    name: str
+    path: Path
+    free: int  # bytes
+    files: int  # bundles on it
 
 
 class Folder:
@@ -171,6 +182,18 @@ def found(paths: Iterable[Path]) -> list[Path]:
     with _told():
         here = [one for path in paths for one in _each(path)]
     return here[:MOST_FILES]
+
+
+def mounted(folder: str) -> list[Mounted]:
+    """Return the sticks that are mounted right under a folder; a bare folder there is none."""
+    here = []
+    for path in sorted(Path(folder).iterdir()) if folder and Path(folder).is_dir() else ():
+        with suppress(OSError):
+            if path.name.isprintable() and path.is_mount():
+                told = os.statvfs(path)
+                free = told.f_bavail * told.f_frsize
+                here.append(Mounted(path.name, path, free, len(list(_each(path)))))
+    return here
 
 
 def read(path: Path) -> bytes:

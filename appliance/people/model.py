@@ -53,6 +53,7 @@ class Permission(StrEnum):
     PAIR_DEVICES = "pair_devices"
     READ_AUDIT = "read_audit"
     SEE_NODES = "see_nodes"
+    CARRY_STICKS = "carry_sticks"
 
 
 MAY: Final[Mapping[Role, frozenset[Permission]]] = {
@@ -66,7 +67,9 @@ MAY: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.SEE_NODES,
         }
     ),
-    Role.TECHNICIAN: frozenset({Permission.PAIR_DEVICES, Permission.SEE_NODES}),
+    Role.TECHNICIAN: frozenset(
+        {Permission.PAIR_DEVICES, Permission.SEE_NODES, Permission.CARRY_STICKS}
+    ),
     Role.DUTY_OFFICER: frozenset(
         {Permission.SERVE_QUEUE, Permission.SEE_QUEUE, Permission.SEE_STAFF}
     ),
