@@ -22,7 +22,7 @@ from benchmarks.replication import prepare
 from benchmarks.running import Appliance, wait_until
 
 ROWS: Final = 100_000
-EACH: Final = 0.05
+EACH: Final = 0.1
 STOPS_SECONDS: Final = 20
 ALONE: Final = {"VUZOL_LINK_CENTRE": "http://127.0.0.1:9", "VUZOL_LINK_DISCOVER": "false"}
 """A village that reaches nobody: the stick is all that it has."""

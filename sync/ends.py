@@ -256,8 +256,14 @@ def _village_cargo(
         centre=config.link.centre_number,
         centre_key=public_key(config.link.centre_key),
     )
-    warn = link.ledger.warn
-    return VillageBundles(ends, store, version=version(DISTRIBUTION), warn=warn, give_way=give_way)
+    return VillageBundles(
+        ends,
+        store,
+        version=version(DISTRIBUTION),
+        warn=link.ledger.warn,
+        confirmed=link.ledger.carried,
+        give_way=give_way,
+    )
 
 
 def speak_at(config: Config) -> list[str]:

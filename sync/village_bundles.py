@@ -69,15 +69,20 @@ class VillageBundles:
         *,
         version: str,
         warn: Callable[[str, str], None],
+        confirmed: Callable[[int], None],
         give_way: GiveWay = alone,
         batch_bytes: int = BATCH_BYTES,
     ) -> None:
-        """`warn` tells the page of the link what a person should know."""
+        """`warn` tells the page of the link what a person should know.
+
+        `confirmed` is told as of which moment of this node's clock the centre has answered whole.
+        """
         self.hromada, self.number, self.key = ends.hromada, ends.node, ends.key
         self._ends = ends
         self._store = store
         self._version = version
         self._warn = warn
+        self._confirmed = confirmed
         self._give_way = give_way
         self._batch_bytes = batch_bytes
 
@@ -101,13 +106,17 @@ class VillageBundles:
         wanted = (Kind.ANSWER, ends.hromada, ends.centre, ends.node)
         if (head.kind, head.hromada, head.sender, head.recipient) != wanted:
             raise ForeignBundle(head)
-        taken = Taken()
+        taken, asked_at = Taken(), 0
         for piece in sealed.opened(ends.centre_key, ends.key):
             self._give_way()
             if piece[:1] == TOLD:
-                taken += self._settle(Told.read(piece))
+                told = Told.read(piece)
+                asked_at = told.at
+                taken += self._settle(told)
             else:
                 taken += self._page(piece)
+        if asked_at and head.last and not taken.late:  # in one file, and all of it was news
+            self._confirmed(asked_at)
         return taken
 
     def _batches(self, one: Stretch, tell: Tell) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """Two ends of a stick in one process: real files, real keys, real jobs; no link between them."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,8 +24,9 @@ CURSORS = """SELECT lane, have, centre_epoch FROM _cursor ORDER BY epoch, lane""
 class End:
     """One end: its file, and the courier that does what it is told."""
 
-    def __init__(self, store: Store, courier: Courier) -> None:
+    def __init__(self, store: Store, courier: Courier, confirmed: Sequence[int] = ()) -> None:
         self.store = store
+        self.confirmed = confirmed  # the moments as of which the centre's answer was whole
         self.courier = courier
 
     def export(self, folder: Path) -> Job:
@@ -78,14 +79,17 @@ def village(folder: Path, node: int = 2, *, name: str = "", small: bool = False)
     store = open_store(path, node, FixedClock(), centre=False)
     ends = Ends(hromada=HROMADA, node=node, key=KEYS[node], centre=1, centre_key=KEYS[1].verify_key)
     warned: list[str] = []
+    confirmed: list[int] = []
     cargo = VillageBundles(
         ends,
         store,
         version="0.1.0",
         warn=lambda kind, _: warned.append(kind),
+        confirmed=confirmed.append,
         batch_bytes=4000 if small else BATCH_BYTES,
     )
-    return End(store, Courier(cargo, store.clock, part_bytes=300 if small else PART_BYTES))
+    courier = Courier(cargo, store.clock, part_bytes=300 if small else PART_BYTES)
+    return End(store, courier, confirmed)
 
 
 def centre(folder: Path, *, name: str = "centre", hromada: str = HROMADA) -> End:

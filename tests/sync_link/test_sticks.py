@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from appliance.store.transaction import Transaction
-from sync import bundles
+from sync import bundles, pages
 from sync.courier import CourierBusy, Phase, Verb
 from tests.sync_link.carriers import (
     End,
@@ -308,6 +308,21 @@ def test_a_centre_that_lost_rows_gets_them_again_by_stick_alone(
     there.close()
 
 
+def test_a_page_of_a_newer_centre_is_told_and_the_acks_stand(
+    ends: tuple[End, End], stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = ends
+    visits(here, 1)
+    there.store.write(notice, 1, "hromada")
+    here.export(stick)
+    there.take_in(stick)
+    monkeypatch.setattr(pages, "written", lambda *_: b"\x2f of a version to come")
+    there.export(stick)
+    taken = here.take_in(stick).taken
+    assert taken.late == 2
+    assert (here.left(), here.notices(), list(here.confirmed)) == (0, [], [])
+
+
 def test_a_centre_that_nobody_has_asked_says_so(ends: tuple[End, End], stick: Path) -> None:
     job = ends[1].export(stick)
     assert job.failed is not None
@@ -326,6 +341,19 @@ def test_rows_of_an_earlier_start_go_before_those_of_this_one(tmp_path: Path, st
     assert here.left() == 0
     here.close()
     there.close()
+
+
+def test_an_answer_says_as_of_when_the_staff_list_is_known_and_an_old_one_does_not(
+    ends: tuple[End, End], stick: Path
+) -> None:
+    """A village that lives by sticks must not lock its staff out after two weeks."""
+    here, there = ends
+    asked_at = here.store.clock.wall()
+    there.store.write(notice, 1, "hromada")
+    there_and_back(here, there, stick)
+    assert list(here.confirmed) == [asked_at]
+    here.take_in(stick)  # its pages are late now, so it proves nothing
+    assert list(here.confirmed) == [asked_at]
 
 
 def test_a_stick_holds_what_is_written_while_it_is_packed_no_row_twice(
