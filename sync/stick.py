@@ -25,7 +25,8 @@ MOST_FILES: Final = 5000
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 LOCKED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-PRIVATE: Final = 0o600
+READABLE: Final = 0o644
+"""What is sealed may be read by anybody: on some media the other end's user has another number."""
 
 
 class StickFull(VuzolError):
@@ -152,8 +153,10 @@ class Folder:
 
     def _fill(self, name: str, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(name, flags, PRIVATE, dir_fd=self._at)
+        file = os.open(name, flags, READABLE, dir_fd=self._at)
         try:
+            with suppress(OSError):  # FAT knows no such thing
+                os.fchmod(file, READABLE)
             left = memoryview(data)
             while left:
                 left = left[os.write(file, left[:CHUNK]) :]

@@ -42,6 +42,12 @@ SAYINGS: Final[Mapping[str, Saying]] = {
 }
 """What stopped the whole job."""
 
+OF_THE_NODE: Final[Mapping[str, Saying]] = {
+    "disk_full": Saying(
+        lazy("На диску вузла немає місця: флешку прочитано не всю"),
+        lazy("Покличте техніка звільнити місце, тоді прочитайте її знову. Нічого не загублено."),
+    ),
+}
 REFUSED: Final[Mapping[str, Lazy]] = {
     "bad_bundle": lazy("файл пошкоджено або підроблено; запишіть його знову там, звідки він"),
     "gap": lazy("бракує файлів, що йдуть перед ним; привезіть їх"),
@@ -62,7 +68,7 @@ ACTIONS: Final[Mapping[str, Lazy]] = {
 
 def failure(code: str) -> Saying:
     """Return what to say of a job that came to nothing."""
-    return SAYINGS.get(code, UNFORESEEN)
+    return SAYINGS.get(code) or OF_THE_NODE.get(code, UNFORESEEN)
 
 
 def refusal(code: str) -> str:
