@@ -110,6 +110,22 @@ def sync_now(chosen: argparse.Namespace) -> Answer:
     return running_node.call_centre(config.load(chosen.config, os.environ))
 
 
+def sync_export(chosen: argparse.Namespace) -> Answer:
+    """Write what the centre lacks to a stick, sealed; at the centre, the answers to its nodes."""
+    from appliance import stick_command  # noqa: PLC0415 - see `status`
+
+    read = config.load(chosen.config, os.environ)
+    return stick_command.export(read, chosen.folder, stick_command.on_stderr)
+
+
+def sync_import(chosen: argparse.Namespace) -> Answer:
+    """Read bundles from a stick: rows at the centre, its answers at a node."""
+    from appliance import stick_command  # noqa: PLC0415 - see `status`
+
+    read = config.load(chosen.config, os.environ)
+    return stick_command.take_in(read, chosen.files, stick_command.on_stderr)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="vuzol", description="An appliance for village offices.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -123,6 +139,12 @@ def _parser() -> argparse.ArgumentParser:
     of_sync = sync.add_subparsers(dest="of_sync", required=True, metavar="COMMAND")
     _command(of_sync, "status", sync_status)
     _command(of_sync, "now", sync_now)
+    stick = _command(of_sync, "export", sync_export)
+    stick.add_argument("folder", type=Path, metavar="DIR", help="folder of the stick")
+    stick = _command(of_sync, "import", sync_import)
+    stick.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="bundle, or folder of the stick"
+    )
     return parser
 
 

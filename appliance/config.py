@@ -198,6 +198,11 @@ class Link:
         "file of certificates to believe for the centre; empty: the system's", default=""
     )
     poll_seconds: int = option("ask the centre for news this often", default=300, at_least=1)
+    sticks: str = option(
+        "folder under which USB sticks are mounted; empty: none are looked for",
+        default="/run/vuzol-sticks",
+        check=_path,
+    )
     discover: bool = option("look for the centre on the local network", default=True)
     kind: LinkKind = option(
         "ethernet, wifi, or gsm, which is paid for by the byte", default=LinkKind.ETHERNET

@@ -17,6 +17,7 @@ from appliance.queue import views as queue
 from appliance.web.context import Context
 from appliance.web.surfaces import Surface
 from appliance.web.topics import Topic
+from sync import bundle_views
 from sync import live as sync_live
 from sync import node_views as sync_nodes
 from sync import views as sync
@@ -29,6 +30,7 @@ BLUEPRINTS: Final[Mapping[Surface, Sequence[Blueprint]]] = {
         *queue.OFFICE,
         sync.office,
         sync_nodes.room,
+        bundle_views.office,
     ),
     Surface.KIOSK: (people.kiosk, *queue.KIOSK),
     Surface.GUEST: queue.GUEST,

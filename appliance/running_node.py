@@ -56,6 +56,21 @@ def call_centre(config: Config) -> dict[str, Any]:
     return _ask(config, "POST", "/sync/now")
 
 
+def begin_export(config: Config, told: dict[str, Any]) -> dict[str, Any]:
+    """Have the running node write bundles into a folder; return the job, which goes on there."""
+    return _ask(config, "POST", "/sync/bundles/export", told)
+
+
+def begin_import(config: Config, told: dict[str, Any]) -> dict[str, Any]:
+    """Have the running node read bundles; return the job, which goes on there."""
+    return _ask(config, "POST", "/sync/bundles/import", told)
+
+
+def stick(config: Config) -> dict[str, Any]:
+    """Return how the running node's job with bundles stands."""
+    return _ask(config, "GET", "/sync/bundles")
+
+
 def metrics(config: Config) -> str:
     """Return what `/metrics` tells of the running node, as text."""
     status, body = _answer(config, "GET", "/metrics")
@@ -64,8 +79,10 @@ def metrics(config: Config) -> str:
     return body.decode("utf-8", "replace")
 
 
-def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
-    status, body = _answer(config, method, path)
+def _ask(
+    config: Config, method: str, path: str, said: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    status, body = _answer(config, method, path, said)
     try:
         told = _object(body)
     except ValueError as error:
@@ -75,11 +92,17 @@ def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
     return told
 
 
-def _answer(config: Config, method: str, path: str) -> tuple[int, bytes]:
+def _answer(
+    config: Config, method: str, path: str, said: dict[str, Any] | None = None
+) -> tuple[int, bytes]:
     host, _, port = _place(config).rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
     try:
-        connection.request(method, path, headers={"Accept": "application/json"})
+        headers = {"Accept": "application/json"}
+        if said is not None:
+            headers["Content-Type"] = "application/json"
+        sent = None if said is None else json.dumps(said)
+        connection.request(method, path, body=sent, headers=headers)
         reply = connection.getresponse()
         return reply.status, reply.read()
     except (OSError, http.client.HTTPException) as error:
@@ -95,7 +118,7 @@ def _place(config: Config) -> str:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    told = json.loads(body or b"{}")
+    told = json.loads(body or b"{}") or {}
     if not isinstance(told, dict):
         raise ValueError("something else than a node answers there")  # noqa: TRY004 - as json does
     return told

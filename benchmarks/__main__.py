@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks.figure import Figure
 
-SUBJECTS: Final = ("queue", "listeners", "replication", "link", "memory")
+SUBJECTS: Final = ("queue", "listeners", "replication", "bundles", "link", "memory")
 REPORT: Final = Path("build/bench.json")
 MARKS: Final = {True: "met", False: "NOT met", None: ""}
 

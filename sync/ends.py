@@ -24,7 +24,9 @@ from sync import discovery
 from sync.agent import Agent
 from sync.budget import budget_of
 from sync.carrier import Carrier
+from sync.centre_bundles import CentreBundles
 from sync.client import Link, Way
+from sync.courier import COURIER, Courier
 from sync.discovery import Discovery
 from sync.events import Kind
 from sync.gate import Server, install
@@ -37,6 +39,7 @@ from sync.status import EXTRA, Status
 from sync.switch import LinkSwitch, switch_room
 from sync.transport import PORTS, is_loopback
 from sync.views import WAKE
+from sync.village_bundles import Ends, VillageBundles
 
 DISTRIBUTION: Final = "vuzol"
 
@@ -77,7 +80,7 @@ def open_end(config: Config, store: Store, key: SigningKey, give_way: GiveWay = 
         return CentreEnd(config, store, key, give_way)
     if not config.link.centre_key:
         return LoneEnd(config, store)
-    return VillageEnd(config, store, key)
+    return VillageEnd(config, store, key, give_way)
 
 
 class CentreEnd:
@@ -90,8 +93,13 @@ class CentreEnd:
         members = {one.number: public_key(one.key) for one in nodes}
         centre = Centre(config.hromada.id, config.node.number, key, store.epoch, members)
         self.doorman = Hub(centre, store, give_way)
+        self.courier = Courier(CentreBundles(centre, store, give_way), store.clock)
         self.status = Status(
-            config, store, version=version(DISTRIBUTION), heard=lambda: self.doorman.heard
+            config,
+            store,
+            version=version(DISTRIBUTION),
+            heard=lambda: self.doorman.heard,
+            stick=self.courier.lately,
         )
         self._store = store
         self._projector = Projector(store, give_way)
@@ -100,8 +108,8 @@ class CentreEnd:
 
     @property
     def extras(self) -> dict[str, Any]:
-        """Return what the overview of nodes needs."""
-        return {EXTRA: self.status}
+        """Return what the overview of nodes and the page of sticks need."""
+        return {EXTRA: self.status, COURIER: self.courier}
 
     @property
     def office(self) -> tuple[Blueprint, ...]:
@@ -127,6 +135,7 @@ class CentreEnd:
 
     def stop(self) -> None:
         """End; the servers have answered what they accepted before this is called."""
+        self.courier.stop()
         if self._discovery:
             self._discovery.stop()
         if self._unsubscribe:
@@ -138,7 +147,9 @@ class CentreEnd:
 class VillageEnd:
     """A node: it calls its centre."""
 
-    def __init__(self, config: Config, store: Store, key: SigningKey) -> None:
+    def __init__(
+        self, config: Config, store: Store, key: SigningKey, give_way: GiveWay = alone
+    ) -> None:
         self.switch = LinkSwitch() if config.demo.link_switch else None
         agent = Agent(
             hromada=config.hromada.id,
@@ -160,12 +171,14 @@ class VillageEnd:
             version=version(DISTRIBUTION),
             zone=config.node.timezone,
         )
+        self.courier = Courier(_village_cargo(config, store, key, self.link, give_way), store.clock)
         self.status = Status(
             config,
             store,
             ledger=self.link.ledger,
             traffic=self.link.traffic,
             version=version(DISTRIBUTION),
+            stick=self.courier.lately,
         )
         self._store = store
         self._carrier = Carrier(self.link.call)
@@ -173,6 +186,7 @@ class VillageEnd:
             store,
             zone=ZoneInfo(config.node.timezone),
             call=self.link.call,
+            linked=lambda: self.link.ledger.facts.up,
             forked=lambda: self.link.ledger.warnings.get(str(Kind.FORKED), ""),
         )
         self._discovery = _search(config, self.link) if config.link.discover else None
@@ -182,7 +196,7 @@ class VillageEnd:
     @property
     def extras(self) -> dict[str, Any]:
         """Return what the page of the link needs."""
-        return {EXTRA: self.status, WAKE: self.link.call}
+        return {EXTRA: self.status, WAKE: self.link.call, COURIER: self.courier}
 
     @property
     def office(self) -> tuple[Blueprint, ...]:
@@ -207,7 +221,8 @@ class VillageEnd:
             self._discovery.start()
 
     def stop(self) -> None:
-        """Hang up."""
+        """Put the stick down and hang up."""
+        self.courier.stop()
         self._nightly.stop()
         self._carrier.stop()
         if self._discovery:
@@ -245,6 +260,26 @@ class LoneEnd:
 
     def stop(self) -> None:
         """Do nothing."""
+
+
+def _village_cargo(
+    config: Config, store: Store, key: SigningKey, link: Link, give_way: GiveWay
+) -> VillageBundles:
+    ends = Ends(
+        hromada=config.hromada.id,
+        node=config.node.number,
+        key=key,
+        centre=config.link.centre_number,
+        centre_key=public_key(config.link.centre_key),
+    )
+    return VillageBundles(
+        ends,
+        store,
+        version=version(DISTRIBUTION),
+        warn=link.ledger.warn,
+        confirmed=link.ledger.carried,
+        give_way=give_way,
+    )
 
 
 def speak_at(config: Config) -> list[str]:

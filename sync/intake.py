@@ -181,8 +181,8 @@ def answer(
     request, node = delivery.request, head.sender
     which = LANE_OF[head.lane]
     with store.read() as reader:
-        confirms = _confirms(reader, node, request.order)
-    if confirms:
+        news = confirms(reader, node, request.order)
+    if news:
         store.write(grants.confirm, node, request.order)
     with store.read() as reader:
         order = grants.of(reader, node)
@@ -201,7 +201,7 @@ def answer(
         )
 
 
-def _confirms(reader: Reader, node: int, order: int) -> bool:
+def confirms(reader: Reader, node: int, order: int) -> bool:
     """Tell whether what the node says of its grants is news."""
     if order > grants.of(reader, node).order:
         return True
@@ -227,7 +227,7 @@ def _pages(
             fingerprint=cursor.fingerprint,
             read_at=cursor.read_at,
         )
-        if not _moves(page, cursor):
+        if not moves(page, cursor):
             continue
         if LANE_OF[cursor.lane] is not which or room <= 0:
             waiting[cursor.lane] = None
@@ -239,7 +239,7 @@ def _pages(
     return tuple(told), tuple(waiting)
 
 
-def _moves(page: DownPage, cursor: DownCursor) -> bool:
+def moves(page: DownPage, cursor: DownCursor) -> bool:
     """Tell whether a page changes anything at the node."""
     if page.rows or page.kind is not PageKind.CHANGES or cursor.partial:
         return True

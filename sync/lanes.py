@@ -163,9 +163,9 @@ def collect(
         entries=entries,
         waits=place is not None,
         questions=tuple(Question(one.epoch, its) for one, its in asked[:MOST_ASKED]),
-        cursors=tuple(_cursors(reader, plan)) if plan.centre_epoch else (),
+        cursors=tuple(cursors_of(reader, plan)) if plan.centre_epoch else (),
         order=down.granted(reader).order,
-        status=_status(reader, len(entries), version, clock),
+        status=status_of(reader, len(entries), version, clock),
         batch=batch,
     )
 
@@ -267,7 +267,7 @@ def _present(reader: Reader) -> StreamId:
     return StreamId(reader.node, down.head(reader).epoch)
 
 
-def _cursors(reader: Reader, plan: Plan) -> Iterator[DownCursor]:
+def cursors_of(reader: Reader, plan: Plan) -> Iterator[DownCursor]:
     """Give how far each granted scope has come: all lanes on the urgent wire, for it polls."""
     lanes = _asked_about(plan)
     told = {table.lane for table in reader.tables.owned(Owner.DOWN)}
@@ -296,7 +296,8 @@ def _cursor(reader: Reader, scope: str, lane: Lane, centre_epoch: int) -> DownCu
     )
 
 
-def _status(reader: Reader, sending: int, version: str, clock: Clock) -> NodeStatus:
+def status_of(reader: Reader, sending: int, version: str, clock: Clock) -> NodeStatus:
+    """Return what the node says of itself beside `sending` rows."""
     backlog = log.backlog(reader).values()
     oldest = [one.oldest_at for one in backlog if one.oldest_at is not None]
     compared = comparison.last(reader)

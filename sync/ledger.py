@@ -141,6 +141,18 @@ class Ledger:
         if not (before.up and just_kept):
             self._keep(after)
 
+    def carried(self, at: int) -> None:
+        """Note that a stick has brought the centre's answer to what was asked at this moment.
+
+        So the staff list is known to be that young; whether the link is up is another question.
+        """
+        with self._lock:
+            before = self._facts
+            known = max(before.contact_at or 0, min(at, self._store.clock.wall()))
+            after = self._facts = replace(before, contact_at=known)
+        if before != after:
+            self._keep(after)
+
     def warn(self, kind: str, detail: str) -> None:
         """Note what a person should know although the centre answers."""
         with self._lock:

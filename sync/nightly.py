@@ -31,17 +31,20 @@ class Nightly:
         zone: tzinfo,
         call: Callable[[], None],
         forked: Callable[[], str],
+        linked: Callable[[], bool],
         broken: Callable[[], str] = lambda: "",
     ) -> None:
         """Prepare; nothing happens before `start`.
 
-        `call` wakes the agent, `forked` names a lane that it found to differ, and `broken` one of
-        this file's own that does not hold what it was chained over.
+        `call` wakes the agent, `linked` tells whether the centre answers now, `forked` names a lane
+        that it found to differ, and `broken` one of this file's own that does not hold what it was
+        chained over.
         """
         self._store = store
         self._zone = zone
         self._call = call
         self._forked = forked
+        self._linked = linked
         self._broken = broken
         self._began = store.clock.monotonic()
         self._stopping = threading.Event()
@@ -66,8 +69,8 @@ class Nightly:
             self._store.write(comparison.keep, found.outcome, where=found.where)
             if found.outcome is Outcome.FORKED:
                 LOG.error("the chains differ: %s", found.where)
-        elif self._is_due(last.at if last else None):
-            self.compare()
+        elif self._linked() and self._is_due(last.at if last else None):
+            self.compare()  # without a link a cursor that was doubted would only hold up a stick
 
     def compare(self) -> None:
         """Look at the own log, then ask the centre about every lane."""

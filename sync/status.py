@@ -11,7 +11,7 @@ from appliance.store import log, projection
 from appliance.store.database import Store
 from appliance.store.ids import node_name
 from appliance.store.tables import Lane
-from appliance.web.context import Truth
+from appliance.web.context import Stick, Truth
 from sync import fleet, queries
 from sync.ledger import Ledger
 from sync.metered import Traffic
@@ -34,6 +34,7 @@ class Status:
         ledger: Ledger | None = None,
         traffic: dict[str, Traffic] | None = None,
         heard: Callable[[], Mapping[int, fleet.Heard]] = dict,
+        stick: Callable[[], Stick | None] = lambda: None,
         version: str = "",
     ) -> None:
         """Give a node its `ledger` and `traffic` by wire, and the centre what it `heard`."""
@@ -42,6 +43,7 @@ class Status:
         self.ledger = ledger
         self.traffic = traffic or {}
         self._heard = heard
+        self._stick = stick
         self.version = version
         self._silent_after = fleet.silence(config.link.poll_seconds)
 
@@ -54,7 +56,7 @@ class Status:
         """Return what every page says under its header."""
         quality = self.store.clock.quality()
         if self.ledger is None:
-            return Truth(link="none", clock=quality)
+            return Truth(link="none", clock=quality, stick=self._stick())
         facts = self.ledger.facts
         link: Literal["up", "down"] = "up" if facts.up else "down"
         with self.store.read() as reader:
@@ -66,6 +68,7 @@ class Status:
             since=facts.since,
             last_contact=facts.contact_at,
             staff_list_at=staff_list_at,
+            stick=self._stick(),
         )
 
     def nodes(self) -> list[fleet.Node]:

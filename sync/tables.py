@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from appliance.store.tables import Owner, Table, integer, text
+from appliance.store.tables import Owner, Table, blob, integer, text
 
 LINK: Final = Table(
     "sync_link",
@@ -52,4 +52,17 @@ COMPARISON: Final = Table(
     key=("node",),
 )
 
-TABLES: Final = (LINK, NODES, COMPARISON)
+ASKED: Final = Table(
+    "sync_asked",  # what a node asked by its last bundle, until a later one asks
+    owner=Owner.LOCAL,
+    columns=(
+        integer("node"),
+        integer("epoch"),  # the start of the node that asked
+        integer("number"),  # the last number of its log then
+        integer("came_at"),
+        blob("ask"),  # as `sync.asks` writes it
+    ),
+    key=("node",),
+)
+
+TABLES: Final = (LINK, NODES, COMPARISON, ASKED)

@@ -1,7 +1,7 @@
 """One whole node without its servers: every surface as it is put together, and who works there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,9 @@ def succeeded(answer: TestResponse) -> bool:
 
 
 @contextmanager
-def whole_node(home: Path, *, village: bool = False) -> Iterator[Node]:
+def whole_node(
+    home: Path, *, village: bool = False, environ: Mapping[str, str] | None = None
+) -> Iterator[Node]:
     """Make a node with an administrator, a clerk, a service and a ground to come out of turn."""
     three = places("127.0.0.81")
     keys = {place.number: public_text(own_key(folder(home, place) / NODE_KEY)) for place in three}
@@ -100,7 +102,7 @@ def whole_node(home: Path, *, village: bool = False) -> Iterator[Node]:
     file = folder(home, place) / "node.toml"
     file.write_text(node_toml(place, three, keys), encoding="utf-8")
     given = _furnished(home, place)
-    appliance = Appliance(config.load(file, {}))
+    appliance = Appliance(config.load(file, environ or {}))
     try:
         yield Node(appliance, *given)
     finally:

@@ -54,6 +54,7 @@ class Permission(StrEnum):
     READ_AUDIT = "read_audit"
     SEE_NODES = "see_nodes"
     ASK_OFFICES = "ask_offices"  # to ask another office to do something with what is its own
+    CARRY_STICKS = "carry_sticks"
 
 
 MAY: Final[Mapping[Role, frozenset[Permission]]] = {
@@ -67,7 +68,9 @@ MAY: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.SEE_NODES,
         }
     ),
-    Role.TECHNICIAN: frozenset({Permission.PAIR_DEVICES, Permission.SEE_NODES}),
+    Role.TECHNICIAN: frozenset(
+        {Permission.PAIR_DEVICES, Permission.SEE_NODES, Permission.CARRY_STICKS}
+    ),
     Role.DUTY_OFFICER: frozenset(
         {Permission.SERVE_QUEUE, Permission.SEE_QUEUE, Permission.SEE_STAFF}
     ),

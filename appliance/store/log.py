@@ -181,6 +181,18 @@ def doubted(reader: Reader) -> int:
     return int(reader.value("SELECT count(*) FROM _cursor WHERE centre_epoch = 0"))
 
 
+def confirmed(reader: Reader) -> dict[tuple[StreamId, Lane], int]:
+    """Return for each lane with a cursor the epoch of the centre that signed it, oldest first."""
+    rows = reader.all(
+        "SELECT s.epoch, c.lane, c.centre_epoch FROM _cursor c"
+        " JOIN _stream s ON s.epoch = c.epoch ORDER BY s.ordinal, c.lane"
+    )
+    return {
+        (StreamId(reader.node, row["epoch"]), Lane(row["lane"])): row["centre_epoch"]
+        for row in rows
+    }
+
+
 def chain_at(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> bytes:
     """Return the chain value after an entry; before the first it is `GENESIS`.
 

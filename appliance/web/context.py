@@ -23,6 +23,14 @@ CONTEXT: Final = "vuzol.context"
 SURFACE: Final = "vuzol.surface"
 
 
+@dataclass(frozen=True, slots=True)
+class Stick:
+    """What became of the last stick that carried rows, or is being done with it."""
+
+    did: Literal["working", "rows", "answers", "read", "failed"]
+    count: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
     """How far this node is from the centre, as every page says it under its header."""
@@ -34,6 +42,7 @@ class Truth:
     last_contact: int | None = None  # ms: the centre's last signed reply; None: never
     staff_list_at: int | None = None  # ms: how old the staff list is; None: it is made here
     restored: Sequence[str] | None = None  # numbers that go on after a copy was put back
+    stick: Stick | None = None  # None: there was none lately
     marks_displaced: bool = False  # the second medium does not take the marks of numbers
     disk_low: bool = False
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from appliance.store.clock import ClockQuality
 from appliance.web import formats
-from appliance.web.context import Truth, current, surface
+from appliance.web.context import Stick, Truth, current, surface
 from appliance.web.i18n import gettext as _
 from appliance.web.surfaces import Surface
 
@@ -47,6 +47,8 @@ def _all(truth: Truth) -> Iterator[Line]:
     if truth.link != "none":
         yield _unsent(truth.unsent)
     yield _as_of(truth)
+    if truth.stick is not None:
+        yield _stick(truth.stick)
     yield from _warnings(truth)
 
 
@@ -90,6 +92,22 @@ def _as_of(truth: Truth) -> Line:
     day = formats.day(truth.last_contact)
     text = _("Останній зв’язок %(day)s о\N{NO-BREAK SPACE}%(hour)s", day=day, hour=hour)
     return Line("clock", text)
+
+
+def _stick(stick: Stick) -> Line:
+    count = formats.number(stick.count)
+    match stick.did:
+        case "rows":
+            told = _("На флешку записано записів: %(count)s, можна виймати", count=count)
+        case "answers":
+            told = _("На флешку записано відповідей вузлам: %(count)s, можна виймати", count=count)
+        case "read":
+            told = _("Із\N{NO-BREAK SPACE}флешки прийнято файлів: %(count)s", count=count)
+        case "working":
+            told = _("Флешка працює: не виймайте її")
+        case _:
+            told = _("Флешку не закінчено: відкрийте сторінку «Флешка»")
+    return Line("document", told, warns=stick.did in {"working", "failed"})
 
 
 def _warnings(truth: Truth) -> Iterator[Line]:

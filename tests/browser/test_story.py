@@ -244,7 +244,7 @@ def test_a_kiosk_works_without_javascript_and_returns_to_its_start_by_itself(
 
 OFFICE_PAGES = (
     "/", "/queue", "/queue/tickets", "/link", "/password", "/sign-in", "/emergency", "/audit",
-    "/staff", "/devices",
+    "/staff", "/devices", "/sticks",
 )  # fmt: skip
 CENTRE_PAGES = (
     "/queue/tickets", "/queue/services", "/queue/services/new", "/nodes", "/nodes/2",

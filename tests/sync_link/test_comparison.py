@@ -71,6 +71,7 @@ def nightly(village: Village, broken: str = "") -> Nightly:
         village.store,
         zone=UTC,
         call=link.call,
+        linked=lambda: link.ledger.facts.up,
         forked=lambda: link.ledger.warnings.get(str(Kind.FORKED), ""),
         broken=lambda: broken,
     )
@@ -125,6 +126,20 @@ def test_without_a_link_the_question_stays_open(village: Village) -> None:
     assert found.outcome is Outcome.ASKED
     village.switch.move(up=True)
     until(lambda: came_out(village, night, Outcome.EQUAL))
+
+
+def test_nothing_is_doubted_while_there_is_no_link_to_ask_over(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "is_due", lambda *_, **__: True)
+    village.switch.move(up=False)
+    until(lambda: not village.link.ledger.facts.up)
+    night = nightly(village)
+    night.look()
+    assert last(village) is None
+    village.switch.move(up=True)
+    until(lambda: village.link.ledger.facts.up)
+    until(lambda: came_out(village, night, Outcome.ASKED))
 
 
 def test_own_log_that_is_damaged_is_told_and_the_centre_is_not_asked(village: Village) -> None:

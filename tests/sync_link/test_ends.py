@@ -15,6 +15,7 @@ from appliance.store.ids import StreamId
 from appliance.store.tables import Lane
 from provisioning.keys import own_key, public_text
 from sync import ends
+from sync.courier import COURIER
 from sync.ends import CentreEnd, LoneEnd, VillageEnd, open_end
 from sync.receiver import UNSIGNED, Knock, Refused
 from sync.signing import Head, Nonce, body_hash
@@ -51,7 +52,7 @@ def test_each_role_gets_its_end(tmp_path: Path, stores: list[Store]) -> None:
     village = end(tmp_path, VILLAGE, stores)
     assert isinstance(village, VillageEnd)
     assert (village.office, village.hub) == ((), ())
-    assert set(village.extras) == {EXTRA, WAKE}
+    assert set(village.extras) == {EXTRA, WAKE, COURIER}
 
 
 def test_demo_alone_has_a_link_switch(tmp_path: Path, stores: list[Store]) -> None:

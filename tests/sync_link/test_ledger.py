@@ -102,6 +102,27 @@ def test_closed_store_does_not_end_who_tells_the_ledger(opened: Open) -> None:
     assert ledger.facts.trouble == "silent"
 
 
+def test_a_stick_makes_the_last_word_of_the_centre_younger_and_never_older_or_future(
+    opened: Open, clock: FixedClock
+) -> None:
+    store = opened()
+    ledger = Ledger(store, 1)
+    now = clock.wall()
+    contact(ledger, store)
+    ledger.fail("refused")
+    clock.advance(3600)
+    for asked_at, known in ((now - 5, now), (now + 60_000, now + 60_000), (now, now + 60_000)):
+        ledger.carried(asked_at)
+        assert ledger.facts.contact_at == known
+    ledger.carried(now + DAY_MS)  # of a clock that has gone back since
+    assert ledger.facts.contact_at == clock.wall()
+    assert (ledger.facts.up, ledger.facts.since) == (False, now)
+    store.close()
+    store = opened()
+    assert Ledger(store, 1).facts.contact_at == clock.wall()
+    store.close()
+
+
 def test_bytes_are_counted_by_the_day_and_through_restarts(opened: Open, clock: FixedClock) -> None:
     clock.set(20_000 * DAY_MS + 1000)
     store = opened()
