@@ -182,13 +182,7 @@ class VillageEnd:
         )
         self._store = store
         self._carrier = Carrier(self.link.call)
-        self._nightly = Nightly(
-            store,
-            zone=ZoneInfo(config.node.timezone),
-            call=self.link.call,
-            linked=lambda: self.link.ledger.facts.up,
-            forked=lambda: self.link.ledger.warnings.get(str(Kind.FORKED), ""),
-        )
+        self._nightly = _comparing(config, store, self.link)
         self._discovery = _search(config, self.link) if config.link.discover else None
         if self.switch:
             self.switch.subscribe(self.link.call)
@@ -309,6 +303,17 @@ def _announcement(config: Config) -> Discovery:
         found=_ignore,
         lost=_ignore,
         hub=announced(config),
+    )
+
+
+def _comparing(config: Config, store: Store, link: Link) -> Nightly:
+    """Return what has the node compare its chains with the centre's."""
+    return Nightly(
+        store,
+        zone=ZoneInfo(config.node.timezone),
+        call=link.call,
+        linked=lambda: link.ledger.facts.up,
+        forked=lambda: link.ledger.warnings.get(str(Kind.FORKED), ""),
     )
 
 

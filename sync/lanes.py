@@ -43,6 +43,7 @@ class Plan:
     centre_epoch: int  # cursors of another epoch are asked about first; 0: it is not known yet
     most_bytes: int  # of bodies, before they are packed
     skip: frozenset[tuple[int, Lane]] = frozenset()  # (epoch, lane) that are held back
+    spent: bool = False  # the day's bytes are: ask for urgent rows of the centre alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +282,7 @@ def _asked_about(plan: Plan) -> Collection[Lane]:
     """Return the lanes whose rows of the centre are asked for: of all, unless the day is spent."""
     if plan.wire is Wire.BULK:
         return LANES[Wire.BULK]
-    return tuple(Lane) if plan.lanes == LANES[Wire.URGENT] else LANES[Wire.URGENT]
+    return LANES[Wire.URGENT] if plan.spent else tuple(Lane)
 
 
 def _cursor(reader: Reader, scope: str, lane: Lane, centre_epoch: int) -> DownCursor:

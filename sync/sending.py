@@ -94,7 +94,14 @@ class Sending:
         )
         held = {(one.epoch, one.lane) for one in self.state.held if one.until > self.now}
         most = min(side.pace.most_bytes, max(FLOOR, self.agent.budget.room(self.used)))
-        plan = Plan(wire, lanes, self.state.centre_epoch, int(most), frozenset(held))
+        plan = Plan(
+            wire=wire,
+            lanes=lanes,
+            centre_epoch=self.state.centre_epoch,
+            most_bytes=int(most),
+            skip=frozenset(held),
+            spent=not self.agent.budget.is_open(Lane.TICKETS, self.used),
+        )
         self.do(Collect(wire, side.attempt, plan))
 
     def send(self, wire: Wire, draft: Draft) -> None:

@@ -418,7 +418,7 @@ def test_when_the_days_bytes_are_used_up_alarms_alone_are_gathered() -> None:
     bench.rests()
     bench.used = 999_000
     plan = one(Collect, bench.step(Woken())).plan
-    assert plan.lanes == (Lane.ALARMS,)
+    assert (plan.lanes, plan.spent) == ((Lane.ALARMS,), True)
     assert one(Send, bench.collected(draft(lane=Lane.ALARMS)))
 
 
