@@ -29,6 +29,12 @@ READER: Final = (
     "PRAGMA trusted_schema = OFF",
 )
 
+COPIER: Final = (
+    "PRAGMA journal_mode = OFF",  # a copy that was cut off is thrown away
+    "PRAGMA synchronous = OFF",  # who copies syncs the file, in small parts
+    "PRAGMA cache_size = -1024",  # KiB; what is more is written out at once
+)
+
 
 def open_writer(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open the one connection that writes; only the owner of the file may call it."""
@@ -38,6 +44,17 @@ def open_writer(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Co
 def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open a connection that can't write."""
     return _opened(f"file:{_quoted(path)}?mode=ro", READER, busy_seconds)
+
+
+def open_copy(path: Path) -> sqlite3.Connection:
+    """Open a copy that nobody writes; nothing is made beside it, not even on a full medium."""
+    checks = (*READER, "PRAGMA cell_size_check = ON")
+    return _opened(f"file:{_quoted(path)}?mode=ro&immutable=1", checks, BUSY_SECONDS)
+
+
+def open_empty(path: Path) -> sqlite3.Connection:
+    """Open a new file that takes a copy in."""
+    return _opened(f"file:{_quoted(path)}?mode=rw", COPIER, BUSY_SECONDS)
 
 
 def _opened(uri: str, pragmas: tuple[str, ...], busy_seconds: float) -> sqlite3.Connection:
