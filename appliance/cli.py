@@ -104,6 +104,27 @@ def sync_now(chosen: argparse.Namespace) -> Answer:
     return running_node.call_centre(config.load(chosen.config, os.environ))
 
 
+def backup_status(chosen: argparse.Namespace) -> Answer:
+    """Show the copies on the second medium, and which of them were proved."""
+    from appliance import running_node  # noqa: PLC0415 - see `status`
+    from sync.backup import report  # noqa: PLC0415 - only this command needs it
+
+    read = config.load(chosen.config, os.environ)
+    return report.status(read, lambda: running_node.health(read))
+
+
+def backup_restore(chosen: argparse.Namespace) -> Answer:
+    """Put a copy in the place of the database of a node that is stopped."""
+    from appliance.rooms import TABLES  # noqa: PLC0415 - only this command opens a database
+    from sync.backup import report, restore  # noqa: PLC0415 - see `backup_status`
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    read = config.load(chosen.config, os.environ)
+    return report.restored(read, restore.restore(read, TABLES, number=chosen.copy, tell=tell))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="vuzol", description="An appliance for village offices.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -115,6 +136,12 @@ def _parser() -> argparse.ArgumentParser:
     of_sync = sync.add_subparsers(dest="of_sync", required=True, metavar="COMMAND")
     _command(of_sync, "status", sync_status)
     _command(of_sync, "now", sync_now)
+    backup = commands.add_parser("backup", help="Copies of the database.")
+    of_backup = backup.add_subparsers(dest="of_backup", required=True, metavar="COMMAND")
+    _command(of_backup, "status", backup_status)
+    _command(of_backup, "restore", backup_restore).add_argument(
+        "--copy", type=int, metavar="NUMBER", help="this copy instead of the newest whole one"
+    )
     return parser
 
 

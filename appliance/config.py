@@ -242,6 +242,21 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """Copies of the database on the second medium."""
+
+    copy_minutes: int = option(
+        "a copy goes to the second medium this often", default=60, at_least=1
+    )
+    trial_at: str = option(
+        "hour when a restore of a copy is tried every night", default="03:30", check=_hour
+    )
+    most_megabytes: int = option(
+        "what all copies together may take; the oldest go first", default=4096, at_least=16
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
     """What a demonstration may do and a working node may not."""
 
@@ -261,6 +276,7 @@ class Config:
     people: People
     queue: Queue
     clock: Clock
+    backup: Backup
     demo: Demo
 
 

@@ -3,7 +3,7 @@
     own the data      store, the line of a copy that was put back, hashing of passwords
     build             replication's end, context, the four surfaces
     listen            servers and live events: from here on people are served
-    reach out         replication, sealed passwords: nobody waits for these
+    reach out         replication, sealed passwords, copies: nobody waits for these
 
 Closing: the doors shut and what was accepted is answered, then live events, replication, hashing,
 and last the writer, with whose end the data has no owner any more.
@@ -35,6 +35,9 @@ from appliance.web.serving import Servers
 from appliance.web.sse import EventServers
 from appliance.web.surfaces import Surface
 from provisioning.keys import NODE_KEY, own_key
+from sync.backup import restore
+from sync.backup.keeper import Keeper
+from sync.backup.model import Medium
 from sync.ends import End, open_end
 
 LOG: Final = logging.getLogger(__name__)
@@ -63,6 +66,7 @@ class Appliance:
         undo.callback(self.passwords.close)
         self.courtesy = Courtesy()
         self.end: End = open_end(config, self.store, self.key, self.courtesy.give_way)
+        self.keeper = Keeper(config, self.store, give_way=self.courtesy.give_way, roam=self._roam)
         self.context = Context(
             config=config,
             store=self.store,
@@ -73,6 +77,7 @@ class Appliance:
                 "replication": self.end.status.facts,
                 "staff": self._staff,
                 "listeners": self._listeners,
+                "backup": self.keeper.facts,
             },
             metrics=(self.end.status.metrics,),
             extras={**self.end.extras, LAST_CONTACTS: self._last_contact},
@@ -85,6 +90,7 @@ class Appliance:
             if self.config.node.role is Role.CENTRE:
                 reissuer = reissue.start_reissuer(self.context, sealing.opener(self.key))
                 undo.callback(reissuer.stop)
+            undo.callback(self.keeper.stop)
             undo.callback(self.end.stop)
             topics = faces.topics(self.context)
             events = self._events = EventServers(topics, self.config, self.store)
@@ -95,6 +101,7 @@ class Appliance:
             servers.start()
             undo.callback(servers.drain)
             self.end.start()
+            self.keeper.start()
             self._closing = undo.pop_all()
         return self
 
@@ -122,7 +129,13 @@ class Appliance:
     def _truth(self) -> Truth:
         told = self.end.status.truth(staff_list_at=self._staff_list_at())
         restored, displaced = self.restoration.numbers(), self.store.marks_displaced
-        return replace(told, restored=restored, marks_displaced=displaced)
+        return replace(
+            told,
+            restored=restored,
+            marks_displaced=displaced,
+            medium_full=self.keeper.medium is Medium.FULL,
+            nights_without_backup=self.keeper.nights_without(),
+        )
 
     def _staff_list_at(self) -> int | None:
         """Return when the centre last confirmed the staff list; None where it is made."""
@@ -146,6 +159,7 @@ class Appliance:
 
 def _open_store(config: Config) -> Store:
     node = config.node
+    restore.demand_finished(node.data)
     return Store.open(
         node.data / DATABASE,
         TABLES,

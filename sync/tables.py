@@ -3,6 +3,7 @@
 from typing import Final
 
 from appliance.store.tables import Owner, Table, integer, text
+from sync.backup import tables as backup
 
 LINK: Final = Table(
     "sync_link",
@@ -37,4 +38,4 @@ NODES: Final = Table(
     key=("node",),
 )
 
-TABLES: Final = (LINK, NODES)
+TABLES: Final = (LINK, NODES, *backup.TABLES)

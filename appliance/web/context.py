@@ -35,6 +35,8 @@ class Truth:
     staff_list_at: int | None = None  # ms: how old the staff list is; None: it is made here
     restored: Sequence[str] | None = None  # numbers that go on after a copy was put back
     marks_displaced: bool = False  # the second medium does not take the marks of numbers
+    medium_full: bool = False  # the second medium takes no more copies
+    nights_without_backup: int | None = None  # days without a proved copy, if it is worth telling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
