@@ -138,6 +138,15 @@ def unconfirmed(reader: Reader, centre_epoch: int) -> list[tuple[StreamId, Lane]
     return [(StreamId(reader.node, row["epoch"]), Lane(row["lane"])) for row in rows]
 
 
+def unsafe(reader: Reader) -> list[tuple[StreamId, Lane]]:
+    """Return the lanes that the centre has further than it has told to be safe, oldest first."""
+    rows = reader.all(
+        "SELECT s.epoch, c.lane FROM _cursor c JOIN _stream s ON s.epoch = c.epoch"
+        " WHERE c.safe < c.have ORDER BY s.ordinal, c.lane"
+    )
+    return [(StreamId(reader.node, row["epoch"]), Lane(row["lane"])) for row in rows]
+
+
 def chain_at(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> bytes:
     """Return the chain value after an entry; before the first it is `GENESIS`."""
     if lane_seq == 0:
