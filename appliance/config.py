@@ -248,6 +248,9 @@ class Backup:
     copy_minutes: int = option(
         "a copy goes to the second medium this often", default=60, at_least=1
     )
+    tail_seconds: int = option(
+        "what was logged since follows it there this often", default=5, at_least=1
+    )
     trial_at: str = option(
         "hour when a restore of a copy is tried every night", default="03:30", check=_hour
     )

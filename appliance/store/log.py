@@ -32,6 +32,8 @@ EARLIEST: Final = 1_577_836_800_000
 NEXT: Final = """SELECT lane_seq, seq, tx, tbl, op, key, schema, hlc, body, salt, commitment, chain
   FROM _log WHERE epoch = :epoch AND lane = :lane AND lane_seq > :after
   ORDER BY lane_seq LIMIT :page"""
+AFTER: Final = """SELECT epoch, lane, lane_seq, seq, tx, tbl, op, key, schema, hlc, body, salt,
+  commitment, chain FROM _log WHERE seq > :seq ORDER BY seq LIMIT :most"""
 OPS: Final = {int(op): op for op in Op}
 
 
@@ -109,6 +111,12 @@ def head(reader: Reader) -> int:
     return reader.value("SELECT max(seq) FROM _log") or 0
 
 
+def chain_of(reader: Reader, seq: int) -> bytes | None:
+    """Return the chain value of the entry of that number; None if it is not here."""
+    value: bytes | None = reader.value("SELECT chain FROM _log WHERE seq = :seq", seq=seq)
+    return value
+
+
 def erased_since(reader: Reader, seq: int) -> bool:
     """Tell whether anything was erased after that number: what was read by then may be gone."""
     erase = "SELECT 1 FROM _log WHERE seq > :seq AND op = :op LIMIT 1"
@@ -183,6 +191,25 @@ def entries(
                 return found[:whole]
             found.append(entry)
     return found
+
+
+def after(reader: Reader, seq: int, *, most: int = PAGE) -> list[tuple[StreamId, Lane, Entry]]:
+    """Return what was logged after that number, over all lanes: whole transactions of one start."""
+    rows = reader.all(AFTER, seq=seq, most=most)
+    whole = [row for row in rows if row["epoch"] == rows[0]["epoch"]]
+    if len(whole) == most:
+        whole = [row for row in whole if row["tx"] != whole[-1]["tx"]]
+        if not whole:  # one transaction is larger than that
+            return after(reader, seq, most=most * 4)
+    bodies = _bodies_elsewhere(reader, whole)
+    return [
+        (
+            StreamId(reader.node, epoch),
+            Lane(lane),
+            Entry(at, own, tx, table, OPS[op], key, schema, hlc, bodies.get(key, body), *rest),
+        )
+        for epoch, lane, at, own, tx, table, op, key, schema, hlc, body, *rest in whole
+    ]
 
 
 def acknowledge(

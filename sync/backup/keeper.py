@@ -17,6 +17,7 @@ from appliance.store.checking import CopyDamaged
 from appliance.store.database import Store
 from appliance.store.failures import DiskFull, StoreClosed
 from sync.backup import model, proved, shelf
+from sync.backup.follower import Follower
 from sync.backup.maker import Maker
 from sync.backup.model import Copy, Medium
 from sync.backup.shelf import MediumFull, NoMedium, NotTheBytes
@@ -81,6 +82,8 @@ class Keeper:
         self._work = threading.Lock()
         self.shelf = shelf.of(config)
         self._maker = Maker(config, store, self.shelf, self._breathe) if self.shelf else None
+        self._follower = Follower(store, self.shelf) if self.shelf else None
+        self._next_tail = self._begun
         with store.read() as reader:
             self._trials, self._first = proved.trials(reader), proved.began_at(reader)
         self._told = Told(shelf.standing(self.shelf, config.node.data), self._copies())
@@ -96,6 +99,10 @@ class Keeper:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(seconds)
+        if self._maker and not self._thread.is_alive():
+            self.follow()  # what was logged last
+        if self._follower:
+            self._follower.let_go()
 
     def copy(self) -> Copy | None:
         """Make a copy now; return None and tell why if that cannot be."""
@@ -114,9 +121,17 @@ class Keeper:
             except (VuzolError, OSError) as error:
                 trouble = str(error)
             self._note(medium, trouble)
+        self.follow()
         pause = RETRY_SECONDS if made is None else self._config.backup.copy_minutes * 60
         self._next_copy = self._now() + pause
         return made
+
+    def follow(self) -> None:
+        """Bring the tail of the newest copy up to the log."""
+        self._next_tail = self._now() + self._config.backup.tail_seconds
+        if self._follower and self._told.medium is not Medium.MISSING:
+            with self._work:
+                self._follower.follow(model.newest(self._told.copies))
 
     def trial(self) -> bool:
         """Make a copy and try a restore of it; return whether it was whole."""
@@ -164,6 +179,8 @@ class Keeper:
             "copies": len(told.copies),
             "bytes": sum(one.size for one in told.copies),
             "last_copy_at": last and last.taken_at,
+            "tail_behind_seconds": self._follower and self._follower.behind(),
+            "tail_trouble": self._follower.trouble if self._follower else "",
             "verified_at": trials.verified_at,
             "tried_at": trials.tried_at,
             "trial_trouble": trials.trouble,
@@ -190,6 +207,8 @@ class Keeper:
             self._quiet_since = self._now() + later
         elif self._now() >= self._next_copy or self._is_back():
             self.copy()
+        elif self._now() >= self._next_tail:
+            self.follow()
 
     def _trial_due(self) -> bool:
         clock = self._store.clock

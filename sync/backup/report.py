@@ -34,6 +34,7 @@ def status(config: Config, running: Facts) -> dict[str, object]:
         "folder": str(found.folder) if found else "",
         "copies": {one.name: _told(config, one) for one in reversed(copies)},
         "bytes": sum(one.size for one in copies),
+        "loss_window_seconds": config.backup.tail_seconds if copies else None,
         "running_node": node,
     }
 
@@ -44,6 +45,8 @@ def restored(config: Config, done: Restored) -> dict[str, object]:
     return {
         "copy": copy and copy.number,
         "taken_at": copy and _when(config, copy.taken_at),
+        "entries_after_it": done.entries,
+        "lacking": done.lacking or "nothing",
         "passed_over": list(done.passed_over),
         "old_database": str(done.aside) if done.aside else "there was none",
         "next_step": "start the node; numbers go on above the last that anybody was shown",

@@ -2,6 +2,7 @@
 
     take the owner's lock    a running node keeps it, and then nothing is done
     bring a copy here        beside the database, and look at all of it
+    put its tail back        what was logged after it, as far as that continues the chain
     node.db.swap             the whole new file, ready; from here on the restore is being finished
     aside-N/                 the old database with its log, moved there
     node.db                  the new file under its own name
@@ -20,13 +21,15 @@ from typing import ClassVar, Final
 
 from appliance.config import Config
 from appliance.errors import VuzolError
-from appliance.store import checking
+from appliance.store import checking, putting_back
 from appliance.store.checking import CopyDamaged
+from appliance.store.clock import SystemClock
+from appliance.store.database import Store
 from appliance.store.ownership import Ownership
 from appliance.store.tables import Table
-from sync.backup import shelf
+from sync.backup import shelf, tail
 from sync.backup.model import Copy
-from sync.backup.shelf import NoMedium, NotTheBytes, Shelf
+from sync.backup.shelf import NotTheBytes, Shelf
 
 DATABASE: Final = "node.db"
 SWAP: Final = f"{DATABASE}.swap"
@@ -79,6 +82,8 @@ class Restored:
     copy: Copy | None  # None: it only finished an earlier one
     aside: Path | None  # where the old database is now; None: there was none
     passed_over: tuple[str, ...] = ()  # newer copies that are damaged, and how
+    entries: int = 0  # logged after the copy, and put back from its tail
+    lacking: str = ""  # why not all of the tail was
 
 
 def demand_finished(data: Path) -> None:
@@ -98,13 +103,37 @@ def restore(
         if (data / SWAP).exists():
             tell("an earlier restore is finished first")
             return Restored(None, swap(data))
-        ready, copy, passed_over = _ready(config, tuple(tables), number, tell)
+        of_rooms = tuple(tables)
+        ready, copy, passed_over = _ready(config, of_rooms, number, tell)
+        tell("what was logged after it is put back")
+        entries, lacking = put_back(config, of_rooms, ready, copy)
         ready.replace(data / SWAP)
         shelf.sync_folder(data)
         shutil.rmtree(data / DRAFTS, ignore_errors=True)
-        return Restored(copy, swap(data), passed_over)
+        return Restored(copy, swap(data), passed_over, entries, lacking)
     finally:
         ownership.release()
+
+
+def put_back(config: Config, tables: Sequence[Table], ready: Path, copy: Copy) -> tuple[int, str]:
+    """Put back what the tails of this copy and of later ones hold; return how many entries.
+
+    With it comes why not all of them, or nothing. What is put back continues the chain of the file.
+    """
+    on, count = shelf.named(config), 0
+    store = Store.open(
+        ready, tables, node=config.node.number, clock=SystemClock(), inline=True, patience=0
+    )
+    try:
+        for one in on.copies():
+            if one.number >= copy.number:
+                for part, _ in tail.parts(on.tail(one), config.node.number):
+                    count += store.write(putting_back.put_back, part)
+    except VuzolError as error:
+        return count, error.cause
+    finally:
+        store.close()
+    return count, ""
 
 
 def swap(data: Path) -> Path | None:
@@ -136,9 +165,7 @@ def _ready(
     config: Config, tables: Sequence[Table], number: int | None, tell: Tell
 ) -> tuple[Path, Copy, tuple[str, ...]]:
     """Bring a whole copy to the node's disk; return where it is and which ones were not whole."""
-    found = shelf.of(config)
-    if found is None:
-        raise NoMedium("node.second_medium is empty: there is nowhere to restore from")
+    found = shelf.named(config)
     passed_over: list[str] = []
     for copy in _wanted(found, number):
         tell(f"copy {copy.number}: {copy.size} bytes")

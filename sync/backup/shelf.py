@@ -150,6 +150,14 @@ def of(config: Config) -> Shelf | None:
     return Shelf(Path(medium), f"{config.hromada.id}-{node_name(node)}") if medium else None
 
 
+def named(config: Config) -> Shelf:
+    """Return the shelf that the settings name; raise `NoMedium` if they name none."""
+    found = of(config)
+    if found is None:
+        raise NoMedium("node.second_medium is empty: there is nowhere to restore from")
+    return found
+
+
 def standing(shelf: Shelf | None, data: Path) -> Medium:
     """Return how the medium stands, apart from its room."""
     if shelf is None:

@@ -71,6 +71,7 @@ class Node:
         )
         self.keeper = Keeper(told, self.store)
         self.given: list[RowId] = []
+        self._dead = False
 
     def take(self, tickets: int) -> None:
         """Write so many tickets, and remember them."""
@@ -87,9 +88,22 @@ class Node:
         with self.store.read() as reader:
             return [RowId.of(row["id"]) for row in reader.all("SELECT id FROM hall_ticket")]
 
+    def rows(self, table: str) -> list[tuple[object, ...]]:
+        """Return all rows of a table."""
+        with self.store.read() as reader:
+            return [tuple(row) for row in reader.all(f"SELECT * FROM {table} ORDER BY 1")]
+
     def close(self) -> None:
-        self.keeper.stop()
+        if not self._dead:
+            self.keeper.stop()
+            self.store.close()
+
+    def die(self) -> None:
+        """End as a process that is killed: nothing is brought to its end."""
+        if self.keeper._follower:
+            self.keeper._follower.let_go()
         self.store.close()
+        self._dead = True
 
 
 @contextmanager

@@ -133,7 +133,8 @@ def test_what_was_cut_off_does_not_count_and_goes(told: Config) -> None:
         assert on.copies() == [copy]
         assert node.copy().number == 2
         assert sorted(path.name for path in on.folder.iterdir()) == [
-            "000001.db", "000001.json", "000002.db", "000002.json",
+            "000001.db", "000001.json", "000001.tail",
+            "000002.db", "000002.json", "000002.tail",
         ]  # fmt: skip
 
 

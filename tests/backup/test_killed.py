@@ -91,7 +91,7 @@ def after_power_cuts(layer: Path, data: Path, medium: Path, rounds: int, *told: 
             *told,
             LD_PRELOAD=str(layer),
             POWER_DIR=str(on.folder),
-            POWER_CUT=str(chance.randint(20, 400)),
+            POWER_CUT=str(chance.randint(20, 250)),
             POWER_SEED=str(chance.getrandbits(31)),
             POWER_LIES="0",
         ) as process:
