@@ -57,6 +57,13 @@ def _secure_url(value: str) -> str:
     return "" if good else f"{expected} (plain http is for this machine alone)"
 
 
+def _sftp(value: str) -> str:
+    scheme, host = _parts(value) if value else ("sftp", "nowhere")
+    named, _, _ = urlsplit(value).netloc.partition("@")
+    good = scheme == "sftp" and host and (not value or ("@" in value and ":" not in named))
+    return "" if good else "an address like sftp://backup@centre.example:22/vuzol, no password"
+
+
 def _parts(url: str) -> tuple[str, str]:
     """Return scheme and host of an address; both are empty if it is none."""
     try:
@@ -257,6 +264,13 @@ class Backup:
     most_megabytes: int = option(
         "what all copies together may take; the oldest go first", default=4096, at_least=16
     )
+    sftp: str = option(
+        "server for an off-site replica, over a real link; empty: it stays on the medium",
+        default="",
+        check=_sftp,
+    )
+    sftp_key: str = option("file of the private key for that server", default="", check=_path)
+    sftp_host_key: str = option("public key of that server", default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

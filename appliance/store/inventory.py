@@ -15,7 +15,8 @@ NEWEST: Final = 200
 """Rows of each table whose content is compared."""
 
 TABLES: Final = """SELECT name, wr FROM pragma_table_list
-  WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"""
+  WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'
+    AND name NOT LIKE '\\_litestream%' ESCAPE '\\' ORDER BY name"""
 LOG: Final = """SELECT epoch, lane, max(lane_seq) AS have, chain FROM _log
   GROUP BY epoch, lane ORDER BY epoch, lane"""
 INBOX: Final = """SELECT node, epoch, lane, have, chain FROM _inbox_cursor

@@ -35,6 +35,15 @@ COPIER: Final = (
     "PRAGMA cache_size = -1024",  # KiB; what is more is written out at once
 )
 
+MIRROR: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",  # a mirror that loses power is made anew
+    "PRAGMA wal_autocheckpoint = 0",  # who replicates it is the one that checkpoints
+    "PRAGMA foreign_keys = OFF",
+    "PRAGMA cache_size = -4096",
+    "PRAGMA trusted_schema = OFF",
+)
+
 
 def open_writer(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open the one connection that writes; only the owner of the file may call it."""
@@ -49,7 +58,17 @@ def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Co
 def open_copy(path: Path) -> sqlite3.Connection:
     """Open a copy that nobody writes; nothing is made beside it, not even on a full medium."""
     checks = (*READER, "PRAGMA cell_size_check = ON")
-    return _opened(f"file:{_quoted(path)}?mode=ro&immutable=1", checks, BUSY_SECONDS)
+    return _opened(copy_uri(path), checks, BUSY_SECONDS)
+
+
+def copy_uri(path: Path) -> str:
+    """Return how to name a copy that nobody writes, to attach it."""
+    return f"file:{_quoted(path)}?mode=ro&immutable=1"
+
+
+def open_mirror(path: Path) -> sqlite3.Connection:
+    """Open a mirror that is there."""
+    return _opened(f"file:{_quoted(path)}?mode=rw", MIRROR, BUSY_SECONDS)
 
 
 def open_empty(path: Path) -> sqlite3.Connection:

@@ -19,6 +19,7 @@ from appliance.store.failures import DiskFull, StoreClosed
 from sync.backup import model, proved, shelf
 from sync.backup.follower import Follower
 from sync.backup.maker import Maker
+from sync.backup.mirror import Mirror
 from sync.backup.model import Copy, Medium
 from sync.backup.shelf import MediumFull, NoMedium, NotTheBytes
 
@@ -84,6 +85,7 @@ class Keeper:
         self._maker = Maker(config, store, self.shelf, self._breathe) if self.shelf else None
         self._follower = Follower(store, self.shelf) if self.shelf else None
         self._next_tail = self._begun
+        self.mirror = Mirror(config, store, self.shelf, self._breathe) if self.shelf else None
         with store.read() as reader:
             self._trials, self._first = proved.trials(reader), proved.began_at(reader)
         self._told = Told(shelf.standing(self.shelf, config.node.data), self._copies())
@@ -103,6 +105,8 @@ class Keeper:
             self.follow()  # what was logged last
         if self._follower:
             self._follower.let_go()
+        if self.mirror:
+            self.mirror.stop()
 
     def copy(self) -> Copy | None:
         """Make a copy now; return None and tell why if that cannot be."""
@@ -122,6 +126,9 @@ class Keeper:
                 trouble = str(error)
             self._note(medium, trouble)
         self.follow()
+        if made is not None and self.mirror:
+            with self._work:
+                self.mirror.bring(made)
         pause = RETRY_SECONDS if made is None else self._config.backup.copy_minutes * 60
         self._next_copy = self._now() + pause
         return made
@@ -135,6 +142,8 @@ class Keeper:
 
     def trial(self) -> bool:
         """Make a copy and try a restore of it; return whether it was whole."""
+        if self.mirror:
+            self.mirror.trial()  # of the copy before: the child has had time for that
         maker, copy = self._maker, self.copy()
         if maker is None or copy is None:
             return False
@@ -185,6 +194,7 @@ class Keeper:
             "tried_at": trials.tried_at,
             "trial_trouble": trials.trouble,
             "nights_without": self.nights_without(),
+            "replica": self.mirror and self.mirror.facts(),
         }
 
     # --- its thread ------------------------------------------------------------------------------

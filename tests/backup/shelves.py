@@ -56,7 +56,13 @@ class Node:
     """A file that is owned, and its keeper without the thread."""
 
     def __init__(
-        self, told: Config, *, clock: Clock | None = None, node: int = VILLAGE, **more: Any
+        self,
+        told: Config,
+        *,
+        clock: Clock | None = None,
+        node: int = VILLAGE,
+        mirror: bool = False,
+        **more: Any,
     ) -> None:
         self.config = told
         medium = told.node.second_medium
@@ -70,6 +76,8 @@ class Node:
             **more,
         )
         self.keeper = Keeper(told, self.store)
+        if not mirror:  # its child takes a second to start and to end
+            self.keeper.mirror = None
         self.given: list[RowId] = []
         self._dead = False
 

@@ -78,15 +78,18 @@ def test_writer_is_never_held_up_for_long_while_a_copy_is_made(told: Config) -> 
 
         hand = threading.Thread(target=writes)
         hand.start()
-        longest = []
+        longest, alone = list[float](), list[float]()
         for _ in range(3):  # the best of three: other work on this machine stalls a disk too
+            stalls.clear()
+            time.sleep(0.3)
+            alone.append(max(stalls))
             stalls.clear()
             copy = node.copy()
             longest.append(max(stalls, default=0.0))
         over.set()
         hand.join()
         assert copy.size > 30 << 20
-        assert min(longest) < LONGEST_STALL, longest
+        assert min(longest) < max(LONGEST_STALL, 2 * min(alone)), (longest, alone)
 
 
 def _ballast(tx: object) -> None:
