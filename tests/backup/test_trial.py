@@ -14,7 +14,7 @@ from appliance.store.clock import FixedClock
 from appliance.store.database import Store
 from appliance.store.tables import Lane
 from sync.backup import proved, shelf
-from sync.backup.maker import TRIAL
+from sync.backup.maker import TRIAL, Maker
 from tests.backup.shelves import DAY, NOON, Node, opened, rot, settings
 from tests.faults.clerk import take
 from tests.store import two_ends
@@ -97,6 +97,16 @@ def test_bit_that_rots_in_a_copy_is_found_and_safe_does_not_move(
     assert copy.damaged
     assert centre.keeper.trial()  # the next copy is whole
     assert safe(centre, village) == 40
+
+
+def test_safe_that_moves_without_a_restore_is_found_out(
+    centre: Node, village: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: a copy that was written counts as proved, and nobody has looked at it."""
+    monkeypatch.setattr(Maker, "_restored_whole", lambda *_: None)
+    carry(village, centre.store)
+    assert trial_of(centre, lambda path: rot(path, random.Random(0)))
+    assert safe(centre, village) == 40  # what the tests above refuse
 
 
 def sealed(node: Node, path: Path) -> None:
