@@ -122,7 +122,8 @@ def backup_restore(chosen: argparse.Namespace) -> Answer:
         print(text, file=sys.stderr, flush=True)
 
     read = config.load(chosen.config, os.environ)
-    return report.restored(read, restore.restore(read, TABLES, number=chosen.copy, tell=tell))
+    done = restore.restore(read, TABLES, number=chosen.copy, file=chosen.file, tell=tell)
+    return report.restored(read, done)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -139,8 +140,12 @@ def _parser() -> argparse.ArgumentParser:
     backup = commands.add_parser("backup", help="Copies of the database.")
     of_backup = backup.add_subparsers(dest="of_backup", required=True, metavar="COMMAND")
     _command(of_backup, "status", backup_status)
-    _command(of_backup, "restore", backup_restore).add_argument(
+    source = _command(of_backup, "restore", backup_restore).add_mutually_exclusive_group()
+    source.add_argument(
         "--copy", type=int, metavar="NUMBER", help="this copy instead of the newest whole one"
+    )
+    source.add_argument(
+        "--file", type=Path, metavar="FILE", help="this database, made out of an off-site replica"
     )
     return parser
 

@@ -93,9 +93,17 @@ def demand_finished(data: Path) -> None:
 
 
 def restore(
-    config: Config, tables: Iterable[Table], *, number: int | None = None, tell: Tell
+    config: Config,
+    tables: Iterable[Table],
+    *,
+    number: int | None = None,
+    file: Path | None = None,
+    tell: Tell,
 ) -> Restored:
-    """Put a copy in the place of the database: the newest whole one, or the one of that number."""
+    """Put a copy in the place of the database: the newest whole one, or the one of that number.
+
+    With `file` it is that database, as Litestream makes one out of an off-site replica.
+    """
     data = config.node.data
     data.mkdir(parents=True, exist_ok=True)
     ownership = Ownership.take(data / DATABASE, patience=0)
@@ -104,15 +112,43 @@ def restore(
             tell("an earlier restore is finished first")
             return Restored(None, swap(data))
         of_rooms = tuple(tables)
+        if file is not None:
+            return Restored(None, _placed(data, _from(config, of_rooms, file, tell)))
         ready, copy, passed_over = _ready(config, of_rooms, number, tell)
         tell("what was logged after it is put back")
         entries, lacking = put_back(config, of_rooms, ready, copy)
-        ready.replace(data / SWAP)
-        shelf.sync_folder(data)
-        shutil.rmtree(data / DRAFTS, ignore_errors=True)
-        return Restored(copy, swap(data), passed_over, entries, lacking)
+        return Restored(copy, _placed(data, ready), passed_over, entries, lacking)
     finally:
         ownership.release()
+
+
+def _placed(data: Path, ready: Path) -> Path | None:
+    """Put a file that is ready in the place of the database; return where the old one is."""
+    ready.replace(data / SWAP)
+    shelf.sync_folder(data)
+    shutil.rmtree(data / DRAFTS, ignore_errors=True)
+    return swap(data)
+
+
+def _from(config: Config, tables: Sequence[Table], file: Path, tell: Tell) -> Path:
+    """Bring a database that a person has made out of a replica; it has no card to go by."""
+    if not file.is_file():
+        raise NoCopy(file, "is not there")
+    target = _draft(config.node.data, file.stat().st_size)
+    tell(f"{file}: {file.stat().st_size} bytes")
+    shelf.written(target, file.read_bytes())
+    tell("it is being checked")
+    checking.check(target, tables, node=config.node.number, expected=None, breathe=_nothing)
+    return target
+
+
+def _draft(data: Path, size: int) -> Path:
+    """Return where to bring a copy of that size, in an empty folder; raise `NoRoomToRestore`."""
+    shutil.rmtree(data / DRAFTS, ignore_errors=True)
+    if shutil.disk_usage(data).free < size + shelf.MARGIN:
+        raise NoRoomToRestore(data, size)
+    (data / DRAFTS).mkdir(mode=0o700)
+    return data / DRAFTS / DATABASE
 
 
 def put_back(config: Config, tables: Sequence[Table], ready: Path, copy: Copy) -> tuple[int, str]:
@@ -193,13 +229,7 @@ def _wanted(found: Shelf, number: int | None) -> list[Copy]:
 
 def _brought(config: Config, tables: Sequence[Table], found: Shelf, copy: Copy, tell: Tell) -> Path:
     """Bring one copy to the node's disk, and look at all of it."""
-    data = config.node.data
-    folder, source = data / DRAFTS, found.database(copy)
-    shutil.rmtree(folder, ignore_errors=True)
-    if shutil.disk_usage(data).free < copy.size + shelf.MARGIN:
-        raise NoRoomToRestore(data, copy.size)
-    folder.mkdir(mode=0o700)
-    target = folder / DATABASE
+    source, target = found.database(copy), _draft(config.node.data, copy.size)
     try:
         shelf.brought(copy, source, target, Steps(tell))
         tell("it is being checked")

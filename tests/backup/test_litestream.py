@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from appliance.config import BadConfig, Config
+from appliance.errors import VuzolError
 from appliance.store import checking, inventory, mirroring
 from appliance.store.checking import CopyDamaged
 from appliance.store.clock import SystemClock
-from sync.backup import litestream
+from sync.backup import litestream, restore
 from sync.backup.litestream import Litestream
 from tests import loopback
 from tests.backup.shelves import TABLES, VILLAGE, Node, opened, settings
@@ -99,6 +100,36 @@ def test_replica_follows_the_copies_and_a_restore_of_it_is_whole(told: Config) -
         node.take(1)
         node.copy()
         eventually(lambda: proved(node))
+
+
+@needs_litestream
+def test_database_made_out_of_a_replica_can_be_put_in_place(
+    told: Config, medium: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "made.db"
+    with replicating(told) as node:
+        node.take(10)
+        node.copy()
+        eventually(lambda: proved(node))
+        mirror = node.keeper.mirror
+        assert mirror is not None
+        assert PROGRAM is not None
+        settings_of_it = mirror.folder / "litestream.json"
+        litestream.restore(PROGRAM, settings_of_it, mirror.database, made, lambda: None)
+        born = set(node.tickets())
+        node.die()
+    shutil.rmtree(medium / "vuzol-backup")  # the office has burned down
+    spoiled = tmp_path / "spoiled.db"
+    spoiled.write_bytes(made.read_bytes()[: made.stat().st_size // 2])
+    for wrong, why in ((spoiled, "is damaged"), (tmp_path / "none.db", "is not there")):
+        with pytest.raises(VuzolError, match=why):
+            restore.restore(told, TABLES, file=wrong, tell=lambda _: None)
+    done = restore.restore(told, TABLES, file=made, tell=lambda _: None)
+    assert done.aside == told.node.data / "aside-1"
+    with opened(told) as node:
+        assert set(node.tickets()) == born
+        node.take(1)
+        assert node.keeper.trial()
 
 
 @needs_litestream
