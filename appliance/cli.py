@@ -126,6 +126,28 @@ def sync_import(chosen: argparse.Namespace) -> Answer:
     return stick_command.take_in(read, chosen.files, stick_command.on_stderr)
 
 
+def backup_status(chosen: argparse.Namespace) -> Answer:
+    """Show the copies on the second medium, and which of them were proved."""
+    from appliance import running_node  # noqa: PLC0415 - see `status`
+    from sync.backup import report  # noqa: PLC0415 - only this command needs it
+
+    read = config.load(chosen.config, os.environ)
+    return report.status(read, lambda: running_node.health(read))
+
+
+def backup_restore(chosen: argparse.Namespace) -> Answer:
+    """Put a copy in the place of the database of a node that is stopped."""
+    from appliance.rooms import TABLES  # noqa: PLC0415 - only this command opens a database
+    from sync.backup import report, restore  # noqa: PLC0415 - see `backup_status`
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    read = config.load(chosen.config, os.environ)
+    done = restore.restore(read, TABLES, number=chosen.copy, file=chosen.file, tell=tell)
+    return report.restored(read, done)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="vuzol", description="An appliance for village offices.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -144,6 +166,16 @@ def _parser() -> argparse.ArgumentParser:
     stick = _command(of_sync, "import", sync_import)
     stick.add_argument(
         "files", type=Path, nargs="+", metavar="FILE", help="bundle, or folder of the stick"
+    )
+    backup = commands.add_parser("backup", help="Copies of the database.")
+    of_backup = backup.add_subparsers(dest="of_backup", required=True, metavar="COMMAND")
+    _command(of_backup, "status", backup_status)
+    source = _command(of_backup, "restore", backup_restore).add_mutually_exclusive_group()
+    source.add_argument(
+        "--copy", type=int, metavar="NUMBER", help="this copy instead of the newest whole one"
+    )
+    source.add_argument(
+        "--file", type=Path, metavar="FILE", help="this database, made out of an off-site replica"
     )
     return parser
 

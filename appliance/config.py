@@ -65,6 +65,13 @@ def _secure_url(value: str) -> str:
     return "" if good else f"{expected} (plain http is for this machine alone)"
 
 
+def _sftp(value: str) -> str:
+    scheme, host = _parts(value) if value else ("sftp", "nowhere")
+    named, _, _ = urlsplit(value).netloc.partition("@")
+    good = scheme == "sftp" and host and (not value or ("@" in value and ":" not in named))
+    return "" if good else "an address like sftp://backup@centre.example:22/vuzol, no password"
+
+
 def _parts(url: str) -> tuple[str, str]:
     """Return scheme and host of an address; both are empty if it is none."""
     try:
@@ -267,6 +274,31 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """Copies of the database on the second medium."""
+
+    copy_minutes: int = option(
+        "a copy goes to the second medium this often", default=60, at_least=1
+    )
+    tail_seconds: int = option(
+        "what was logged since follows it there this often", default=5, at_least=1
+    )
+    trial_at: str = option(
+        "hour when a restore of a copy is tried every night", default="03:30", check=_hour
+    )
+    most_megabytes: int = option(
+        "what all copies together may take; the oldest go first", default=4096, at_least=16
+    )
+    sftp: str = option(
+        "server for an off-site replica, over a real link; empty: it stays on the medium",
+        default="",
+        check=_sftp,
+    )
+    sftp_key: str = option("file of the private key for that server", default="", check=_path)
+    sftp_host_key: str = option("public key of that server", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
     """What a demonstration may do and a working node may not."""
 
@@ -286,6 +318,7 @@ class Config:
     people: People
     queue: Queue
     clock: Clock
+    backup: Backup
     demo: Demo
 
 

@@ -3,7 +3,7 @@
     own the data      store, the line of a copy that was put back, hashing of passwords
     build             replication's end, context, the four surfaces
     listen            servers and live events: from here on people are served
-    reach out         replication, sealed passwords, what others ask: nobody waits for these
+    reach out         replication, copies, sealed passwords, what others ask: nobody waits
 
 Closing: the doors shut and what was accepted is answered, then live events, replication, hashing,
 and last the writer, with whose end the data has no owner any more.
@@ -37,6 +37,9 @@ from appliance.web.serving import Servers
 from appliance.web.sse import EventServers
 from appliance.web.surfaces import Surface
 from provisioning.keys import NODE_KEY, own_key
+from sync.backup import restore
+from sync.backup.keeper import Keeper
+from sync.backup.model import Medium
 from sync.ends import End, open_end
 
 LOG: Final = logging.getLogger(__name__)
@@ -66,6 +69,7 @@ class Appliance:
         self.courtesy = Courtesy()
         self.housekeeper = Housekeeper(self.store, give_way=self.courtesy.give_way)
         self.end: End = open_end(config, self.store, self.key, self.courtesy.give_way)
+        self.keeper = Keeper(config, self.store, give_way=self.courtesy.give_way, roam=self._roam)
         self.context = Context(
             config=config,
             store=self.store,
@@ -77,6 +81,7 @@ class Appliance:
                 "staff": self._staff,
                 "listeners": self._listeners,
                 "housekeeping": self.housekeeper.facts,
+                "backup": self.keeper.facts,
             },
             metrics=(self.end.status.metrics,),
             extras={**self.end.extras, LAST_CONTACTS: self._last_contact},
@@ -92,6 +97,7 @@ class Appliance:
                 undo.callback(reissuer.stop)
             undo.callback(start_worker(self.store, HANDLERS, centre=centre).stop)
             undo.callback(self.housekeeper.stop)
+            undo.callback(self.keeper.stop)
             undo.callback(self.end.stop)
             topics = faces.topics(self.context)
             events = self._events = EventServers(topics, self.config, self.store)
@@ -103,6 +109,7 @@ class Appliance:
             undo.callback(servers.drain)
             self.end.start()
             self.housekeeper.start()
+            self.keeper.start()
             self._closing = undo.pop_all()
         return self
 
@@ -130,8 +137,14 @@ class Appliance:
     def _truth(self) -> Truth:
         told = self.end.status.truth(staff_list_at=self._staff_list_at())
         restored, displaced = self.restoration.numbers(), self.store.marks_displaced
-        low = self.housekeeper.low
-        return replace(told, restored=restored, marks_displaced=displaced, disk_low=low)
+        return replace(
+            told,
+            restored=restored,
+            marks_displaced=displaced,
+            disk_low=self.housekeeper.low,
+            medium_full=self.keeper.medium is Medium.FULL,
+            nights_without_backup=self.keeper.nights_without(),
+        )
 
     def _staff_list_at(self) -> int | None:
         """Return when the centre last confirmed the staff list; None where it is made."""
@@ -155,6 +168,7 @@ class Appliance:
 
 def _open_store(config: Config) -> Store:
     node = config.node
+    restore.demand_finished(node.data)
     return Store.open(
         node.data / DATABASE,
         TABLES,

@@ -38,6 +38,7 @@ from sync.events import (
 )
 from sync.lanes import Answer, Draft, Plan, Settlement, Wire
 from sync.ledger import Counted, Ledger, LinkFacts
+from sync.safety import Asking
 from sync.transport import Connection, Failure, Gate, Patience
 from sync.worker import Desk, Worker
 
@@ -83,6 +84,7 @@ class Link:
         self._lock = threading.Lock()
         self._book = AddressBook.of(way.address)
         self._asked = dict.fromkeys(Wire, "")
+        self._safety = Asking.begun(self._now())  # the urgent worker alone looks at it and moves it
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._woken = False
         self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
@@ -197,10 +199,18 @@ class Link:
     def _collect(self, plan: Plan) -> Draft:
         ahead = self._ahead[plan.wire]
         ready = ahead.take()
+        asks_safe = plan.wire is Wire.URGENT and self._safety.due(self._now())
         with self._store.read() as reader:
             found = lanes.collect(
-                reader, plan, version=self._version, clock=self._store.clock, ready=ready
+                reader,
+                plan,
+                version=self._version,
+                clock=self._store.clock,
+                ready=ready,
+                asks_safe=asks_safe,
             )
+        if asks_safe and found.questions:
+            self._safety = self._safety.asked(self._now())
         draft = lanes.pack(found)
         ahead.after(found)
         return draft
@@ -209,6 +219,8 @@ class Link:
         facts = self.ledger.contact(self._asked[wire])
         settlement = self._store.write(self._settled, answer, facts)
         self.ledger.believe(facts)
+        if wire is Wire.URGENT and answer.acks:
+            self._safety = self._safety.answered(self._now())
         return settlement
 
     def _settled(self, tx: Transaction, answer: Answer, facts: LinkFacts) -> Settlement:

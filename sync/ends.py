@@ -5,6 +5,7 @@ village  agent; looks for the centre nearby, and notices when a network comes up
 alone    a village that knows no centre yet: it works, and says that nothing was sent
 """
 
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from nacl.signing import SigningKey
 
 from appliance.config import Config, Role
 from appliance.courtesy import GiveWay, alone
-from appliance.store import down
+from appliance.store import checking, down
 from appliance.store.database import Store
 from provisioning.keys import public_key
 from sync import discovery
@@ -42,6 +43,8 @@ from sync.views import WAKE
 from sync.village_bundles import Ends, VillageBundles
 
 DISTRIBUTION: Final = "vuzol"
+BREATH: Final = 0.02
+"""Seconds of rest between two parts of the log that is looked through at night."""
 
 
 class End(Protocol):
@@ -314,6 +317,7 @@ def _comparing(config: Config, store: Store, link: Link) -> Nightly:
         call=link.call,
         linked=lambda: link.ledger.facts.up,
         forked=lambda: link.ledger.warnings.get(str(Kind.FORKED), ""),
+        broken=lambda: checking.first_broken(store.read, lambda: time.sleep(BREATH)),
     )
 
 

@@ -20,6 +20,7 @@ from appliance.store.revisions import DownPage, Grants, PageKind
 from appliance.store.tables import Lane
 from appliance.store.transaction import Transaction
 from sync import pages, wire
+from sync.backup import proved
 from sync.lanes import LANES, Wire
 from sync.messages import (
     BadMessage,
@@ -191,6 +192,7 @@ def answer(
         return Reply(
             centre_epoch=centre.epoch,
             have=here and here.have,
+            safe=proved.safe(reader, head.stream, head.lane, here.have) if here else 0,
             chain=here.chain if here else b"",
             slot_ms=slot_ms,
             quarantined=projection.counts(reader, node=node)[1],
@@ -248,8 +250,10 @@ def moves(page: DownPage, cursor: DownCursor) -> bool:
 
 def _standings(reader: Reader, node: int, questions: Sequence[Question]) -> Iterator[Standing]:
     for asked in questions:
-        have, chain = inbox.cursor(reader, StreamId(node, asked.epoch), asked.lane)
-        yield Standing(asked.epoch, asked.lane, have, 0, chain)
+        stream = StreamId(node, asked.epoch)
+        have, chain = inbox.cursor(reader, stream, asked.lane)
+        safe = proved.safe(reader, stream, asked.lane, have)
+        yield Standing(asked.epoch, asked.lane, have, safe, chain)
 
 
 def _refusal(centre: Centre, error: VuzolError) -> Reply:

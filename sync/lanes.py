@@ -136,17 +136,26 @@ class Settlement:
 
 
 def collect(
-    reader: Reader, plan: Plan, *, version: str, clock: Clock, ready: Ready | None = None
+    reader: Reader,
+    plan: Plan,
+    *,
+    version: str,
+    clock: Clock,
+    ready: Ready | None = None,
+    asks_safe: bool = False,
 ) -> Found:
     """Return what the plan's next request says, as one moment shows it.
 
     Questions come alone: the rows of a later start must not overtake those of an earlier one that
-    a restored centre may have lost.
+    a restored centre may have lost. With `asks_safe`, and where nothing waits to be sent, it asks
+    also how far the centre's proved copies cover what it has.
     """
     unsure = log.unconfirmed(reader, plan.centre_epoch) if plan.centre_epoch else []
     mine = [(one, its) for one, its in unsure if its in LANES[plan.wire]]
     asked = [(one, its) for one, its in mine if (one.epoch, its) not in plan.skip]
     place = next(_pending(reader, plan), None)
+    if asks_safe and plan.centre_epoch and place is None and not asked:
+        asked = log.unsafe(reader)
     after, entries, batch = 0, tuple[Entry, ...](), b""
     if place is not None and plan.centre_epoch and not asked:
         after = log.cursor(reader, *place).have

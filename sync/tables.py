@@ -3,6 +3,7 @@
 from typing import Final
 
 from appliance.store.tables import Owner, Table, blob, integer, text
+from sync.backup import tables as backup
 
 LINK: Final = Table(
     "sync_link",
@@ -65,4 +66,4 @@ ASKED: Final = Table(
     key=("node",),
 )
 
-TABLES: Final = (LINK, NODES, COMPARISON, ASKED)
+TABLES: Final = (LINK, NODES, COMPARISON, ASKED, *backup.TABLES)

@@ -29,6 +29,8 @@ OVERHEAD: Final = 64
 NEXT: Final = """SELECT lane_seq, seq, tx, tbl, op, key, schema, hlc, body, salt, commitment, chain
   FROM _log WHERE epoch = :epoch AND lane = :lane AND lane_seq > :after
   ORDER BY lane_seq LIMIT :page"""
+AFTER: Final = """SELECT epoch, lane, lane_seq, seq, tx, tbl, op, key, schema, hlc, body, salt,
+  commitment, chain FROM _log WHERE seq > :seq ORDER BY seq LIMIT :most"""
 OPS: Final = {int(op): op for op in Op}
 
 
@@ -128,6 +130,12 @@ def head(reader: Reader) -> int:
     return reader.value("SELECT max(seq) FROM _log") or 0
 
 
+def chain_of(reader: Reader, seq: int) -> bytes | None:
+    """Return the chain value of the entry of that number; None if it is not here."""
+    value: bytes | None = reader.value("SELECT chain FROM _log WHERE seq = :seq", seq=seq)
+    return value
+
+
 def erased_since(reader: Reader, seq: int) -> bool:
     """Tell whether anything was erased after that number: what was read by then may be gone."""
     erase = "SELECT 1 FROM _log WHERE seq > :seq AND op = :op LIMIT 1"
@@ -193,6 +201,15 @@ def confirmed(reader: Reader) -> dict[tuple[StreamId, Lane], int]:
     }
 
 
+def unsafe(reader: Reader) -> list[tuple[StreamId, Lane]]:
+    """Return the lanes that the centre has further than it has told to be safe, oldest first."""
+    rows = reader.all(
+        "SELECT s.epoch, c.lane FROM _cursor c JOIN _stream s ON s.epoch = c.epoch"
+        " WHERE c.safe < c.have ORDER BY s.ordinal, c.lane"
+    )
+    return [(StreamId(reader.node, row["epoch"]), Lane(row["lane"])) for row in rows]
+
+
 def chain_at(reader: Reader, stream: StreamId, lane: Lane, lane_seq: int) -> bytes:
     """Return the chain value after an entry; before the first it is `GENESIS`.
 
@@ -235,6 +252,25 @@ def entries(
                 return found[:whole]
             found.append(entry)
     return found
+
+
+def after(reader: Reader, seq: int, *, most: int = PAGE) -> list[tuple[StreamId, Lane, Entry]]:
+    """Return what was logged after that number, over all lanes: whole transactions of one start."""
+    rows = reader.all(AFTER, seq=seq, most=most)
+    whole = [row for row in rows if row["epoch"] == rows[0]["epoch"]]
+    if len(whole) == most:
+        whole = [row for row in whole if row["tx"] != whole[-1]["tx"]]
+        if not whole:  # one transaction is larger than that
+            return after(reader, seq, most=most * 4)
+    bodies = _bodies_elsewhere(reader, whole)
+    return [
+        (
+            StreamId(reader.node, epoch),
+            Lane(lane),
+            Entry(at, own, tx, table, OPS[op], key, schema, hlc, bodies.get(key, body), *rest),
+        )
+        for epoch, lane, at, own, tx, table, op, key, schema, hlc, body, *rest in whole
+    ]
 
 
 def acknowledge(

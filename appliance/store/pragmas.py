@@ -30,6 +30,21 @@ READER: Final = (
     "PRAGMA trusted_schema = OFF",
 )
 
+COPIER: Final = (
+    "PRAGMA journal_mode = OFF",  # a copy that was cut off is thrown away
+    "PRAGMA synchronous = OFF",  # who copies syncs the file, in small parts
+    "PRAGMA cache_size = -1024",  # KiB; what is more is written out at once
+)
+
+MIRROR: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",  # a mirror that loses power is made anew
+    "PRAGMA wal_autocheckpoint = 0",  # who replicates it is the one that checkpoints
+    "PRAGMA foreign_keys = OFF",
+    "PRAGMA cache_size = -4096",
+    "PRAGMA trusted_schema = OFF",
+)
+
 
 def open_writer(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open the one connection that writes; only the owner of the file may call it."""
@@ -59,6 +74,27 @@ def empty_wal(connection: sqlite3.Connection) -> bool:
         return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience}").fetchall()
+
+
+def open_copy(path: Path) -> sqlite3.Connection:
+    """Open a copy that nobody writes; nothing is made beside it, not even on a full medium."""
+    checks = (*READER, "PRAGMA cell_size_check = ON")
+    return _opened(copy_uri(path), checks, BUSY_SECONDS)
+
+
+def copy_uri(path: Path) -> str:
+    """Return how to name a copy that nobody writes, to attach it."""
+    return f"file:{_quoted(path)}?mode=ro&immutable=1"
+
+
+def open_mirror(path: Path) -> sqlite3.Connection:
+    """Open a mirror that is there."""
+    return _opened(f"file:{_quoted(path)}?mode=rw", MIRROR, BUSY_SECONDS)
+
+
+def open_empty(path: Path) -> sqlite3.Connection:
+    """Open a new file that takes a copy in."""
+    return _opened(f"file:{_quoted(path)}?mode=rw", COPIER, BUSY_SECONDS)
 
 
 def _opened(uri: str, pragmas: tuple[str, ...], busy_seconds: float) -> sqlite3.Connection:

@@ -45,6 +45,8 @@ class Truth:
     stick: Stick | None = None  # None: there was none lately
     marks_displaced: bool = False  # the second medium does not take the marks of numbers
     disk_low: bool = False
+    medium_full: bool = False  # the second medium takes no more copies
+    nights_without_backup: int | None = None  # days without a proved copy, if it is worth telling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from appliance.store.clock import ClockQuality
 from appliance.web import formats
 from appliance.web.context import Stick, Truth, current, surface
 from appliance.web.i18n import gettext as _
+from appliance.web.i18n import ngettext
 from appliance.web.surfaces import Surface
 
 DAY_MS: Final = 24 * 3600 * 1000
@@ -121,6 +122,7 @@ def _warnings(truth: Truth) -> Iterator[Line]:
         )
     if truth.disk_low:
         yield Line("warning", _("На диску мало місця: покличте техніка"), warns=True)
+    yield from _copies(truth)
     if truth.clock is ClockQuality.UNKNOWN:
         yield Line("clock", _("Годинник вузла може помилятися"), warns=True)
     context = current()
@@ -129,6 +131,17 @@ def _warnings(truth: Truth) -> Iterator[Line]:
         if age > context.config.people.staff_max_age_days * DAY_MS:
             told = formats.day(truth.staff_list_at)
             yield Line("people", _("Список працівників станом на %(day)s", day=told), warns=True)
+
+
+def _copies(truth: Truth) -> Iterator[Line]:
+    if truth.medium_full:
+        yield Line("warning", _("Другий носій повний: нових резервних копій немає"), warns=True)
+    days = truth.nights_without_backup
+    if days is not None:
+        told = ngettext(
+            "Резервної копії не було %(num)s добу", "Резервної копії не було %(num)s діб", days
+        )
+        yield Line("warning", told, warns=True)
 
 
 def _restored(numbers: str) -> str:

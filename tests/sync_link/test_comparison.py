@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.store import checking
 from appliance.store.tables import Lane
 from appliance.store.transaction import Transaction
 from sync import comparison, queries
@@ -148,6 +149,18 @@ def test_own_log_that_is_damaged_is_told_and_the_centre_is_not_asked(village: Vi
     found = last(village)
     assert found is not None
     assert (found.outcome, found.where) == (Outcome.BROKEN, "s02 tickets 3")
+
+
+def test_bit_that_turned_in_the_file_is_found_by_looking_at_the_log_itself(
+    village: Village,
+) -> None:
+    def spoil(tx: Transaction) -> None:
+        tx.run("UPDATE trial_visit SET n = 77 WHERE n = 3")  # past the log, as a disk does it
+
+    assert checking.first_broken(village.store.read, lambda: None) == ""
+    village.store.write(spoil)
+    told = checking.first_broken(village.store.read, lambda: None)
+    assert told == f"log {village.store.stream} tickets: entry 7"  # two entries for each visit
 
 
 def test_rows_go_on_while_chains_are_compared(centre: HubServer, village: Village) -> None:

@@ -148,6 +148,15 @@ def down(unsent: int, since: int) -> Truth:
                 "Другий носій не відповідає: номери лише на картці",
             ],
         ),
+        (
+            Truth(link="none", clock=GOOD, medium_full=True, nights_without_backup=3),
+            [
+                "Це центр громади",
+                "Дані станом на 14:05",
+                "Другий носій повний: нових резервних копій немає",
+                "Резервної копії не було 3 доби",
+            ],
+        ),
     ],
 )
 def test_the_office_reads_link_then_unsent_then_as_of(

@@ -1,0 +1,1 @@
+"""Copies of the database on a second medium, proved every night; and the way back from one."""
