@@ -5,30 +5,20 @@ that line and nowhere else: `vuzol check`, docs/configuration.md and the tests r
 environment overrides the file: `VUZOL_<SECTION>_<KEY>`. Nothing is read while modules are imported.
 """
 
-import base64
-import binascii
-import ipaddress
 import os
-import re
 import tomllib
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
-from urllib.parse import urlsplit
 
+from appliance import setting_values as values
 from appliance.options import BadConfig, option, parsed, read, refuse_unknown
 
 PREFIX: Final = "VUZOL_"
-KEY_BYTES: Final = 32
 LARGEST_NODE: Final = 65535
 LARGEST_PORT: Final = 65535
-HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Categories of characters that nobody sees, or that change how others are read."""
-
-HOST_NAME: Final = r"(?=.{1,253}$)([a-z0-9-]+\.)*[a-z0-9-]*[a-z][a-z0-9-]*"
 
 
 class Role(StrEnum):
@@ -53,119 +43,38 @@ class LinkKind(StrEnum):
     GSM = "gsm"
 
 
-def _url(value: str) -> str:
-    good = not value or _parts(value)[0] in {"http", "https"}
-    return "" if good else "an address like https://centre.example:8083"
-
-
-def _secure_url(value: str) -> str:
-    scheme, host = _parts(value) if value else ("https", "")
-    good = scheme == "https" or (scheme == "http" and _is_loopback(host))
-    expected = "an address like https://centre.example:8083"
-    return "" if good else f"{expected} (plain http is for this machine alone)"
-
-
-def _sftp(value: str) -> str:
-    scheme, host = _parts(value) if value else ("sftp", "nowhere")
-    named, _, _ = urlsplit(value).netloc.partition("@")
-    good = scheme == "sftp" and host and (not value or ("@" in value and ":" not in named))
-    return "" if good else "an address like sftp://backup@centre.example:22/vuzol, no password"
-
-
-def _parts(url: str) -> tuple[str, str]:
-    """Return scheme and host of an address; both are empty if it is none."""
-    try:
-        parts = urlsplit(url)
-        whole = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bracket that is not closed, or no number for a port
-        whole = False
-    return (parts.scheme, parts.hostname or "") if whole else ("", "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _address(value: str) -> str:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        name = re.fullmatch(HOST_NAME, value, re.IGNORECASE)
-        return "" if name else "an address like 192.168.1.10, or a host name"
-    return ""
-
-
-def _key(value: str) -> str:
-    try:
-        good = not value or len(base64.b64decode(value, validate=True)) == KEY_BYTES
-    except binascii.Error:
-        good = False
-    return "" if good else "a public key of 32 bytes in base 64"
-
-
-def _hour(value: str) -> str:
-    good = re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value)
-    return "" if good else "an hour like 04:00"
-
-
-def _timezone(value: str) -> str:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - read when it is needed
-
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return "a time zone like Europe/Kyiv"
-    return ""
-
-
-def _word(value: str) -> str:
-    return "" if re.fullmatch(r"[a-z0-9-]{1,40}", value) else "Latin letters, digits and dashes"
-
-
-def _path(value: object) -> str:
-    return "a path without control characters" if re.search(r"[\x00-\x1f]", str(value)) else ""
-
-
-def _named(value: str) -> str:
-    if not value.strip():
-        return "a name"
-    hidden = any(unicodedata.category(one) in HIDDEN for one in value)
-    return "a name without control characters and hidden ones" if hidden else ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """Who this appliance is."""
 
     number: int = option("number of the node in its hromada", at_least=1, at_most=LARGEST_NODE)
-    title: str = option("name of the office, as people say it", check=_named)
+    title: str = option("name of the office, as people say it", check=values.named)
     role: Role = option("village, or centre of the hromada", default=Role.VILLAGE)
     data: Path = option(
-        "folder of the database and the keys", default=Path("/var/lib/vuzol"), check=_path
+        "folder of the database and the keys", default=Path("/var/lib/vuzol"), check=values.path
     )
     second_medium: str = option(
-        "folder on a second disk or card; empty: there is none", default="", check=_path
+        "folder on a second disk or card; empty: there is none", default="", check=values.path
     )
-    timezone: str = option("time zone of the office", default="Europe/Kyiv", check=_timezone)
-    day_starts: str = option("hour when a new service day starts", default="04:00", check=_hour)
+    timezone: str = option("time zone of the office", default="Europe/Kyiv", check=values.timezone)
+    day_starts: str = option(
+        "hour when a new service day starts", default="04:00", check=values.hour
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hromada:
     """The hromada that the node belongs to."""
 
-    id: str = option("short name of the hromada on the wire", check=_word)
-    name: str = option("name of the hromada, as people say it", check=_named)
+    id: str = option("short name of the hromada on the wire", check=values.word)
+    name: str = option("name of the hromada, as people say it", check=values.named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surfaces:
     """Where the node listens; each surface has a port of its own."""
 
-    address: str = option("address to listen at", default="127.0.0.1", check=_address)
+    address: str = option("address to listen at", default="127.0.0.1", check=values.address)
     office: int = option("port for staff", default=8080, at_least=1, at_most=LARGEST_PORT)
     kiosk: int = option(
         "port for kiosk and display", default=8081, at_least=1, at_most=LARGEST_PORT
@@ -176,16 +85,16 @@ class Surfaces:
         "a surface's live events come from its port plus this", default=100, at_least=1
     )
     office_url: str = option(
-        "address of the office from outside, when a proxy carries it", default="", check=_url
+        "address of the office from outside, when a proxy carries it", default="", check=values.url
     )
     kiosk_url: str = option(
-        "address of the kiosk from outside, when a proxy carries it", default="", check=_url
+        "address of the kiosk from outside, when a proxy carries it", default="", check=values.url
     )
     guest_url: str = option(
-        "address for residents from outside, when a proxy carries it", default="", check=_url
+        "address for residents from outside, when a proxy carries it", default="", check=values.url
     )
     hub_url: str = option(
-        "address for nodes from outside, when a proxy carries it", default="", check=_url
+        "address for nodes from outside, when a proxy carries it", default="", check=values.url
     )
     guest_interface: str = option(
         "network interface of the residents' Wi-Fi: no node is looked for there", default=""
@@ -197,10 +106,10 @@ class Link:
     """How the node reaches the centre."""
 
     centre: str = option(
-        "address of the centre; empty: look for it nearby", default="", check=_secure_url
+        "address of the centre; empty: look for it nearby", default="", check=values.secure_url
     )
     centre_number: int = option("node number of the centre", default=1, at_least=1)
-    centre_key: str = option("public key of the centre", default="", check=_key)
+    centre_key: str = option("public key of the centre", default="", check=values.key)
     authority: str = option(
         "file of certificates to believe for the centre; empty: the system's", default=""
     )
@@ -208,7 +117,7 @@ class Link:
     sticks: str = option(
         "folder under which USB sticks are mounted; empty: none are looked for",
         default="/run/vuzol-sticks",
-        check=_path,
+        check=values.path,
     )
     discover: bool = option("look for the centre on the local network", default=True)
     kind: LinkKind = option(
@@ -227,8 +136,8 @@ class Member:
     """A node that the centre knows, and the only key that may speak for it."""
 
     number: int = option("number of the node", at_least=1, at_most=LARGEST_NODE)
-    title: str = option("name of its office", check=_named)
-    key: str = option("public key of the node", check=_key)
+    title: str = option("name of its office", check=values.named)
+    key: str = option("public key of the node", check=values.key)
     revoked: bool = option(
         "the node was stolen or given up: nothing of it is taken any more", default=False
     )
@@ -284,7 +193,7 @@ class Backup:
         "what was logged since follows it there this often", default=5, at_least=1
     )
     trial_at: str = option(
-        "hour when a restore of a copy is tried every night", default="03:30", check=_hour
+        "hour when a restore of a copy is tried every night", default="03:30", check=values.hour
     )
     most_megabytes: int = option(
         "what all copies together may take; the oldest go first", default=4096, at_least=16
@@ -292,9 +201,9 @@ class Backup:
     sftp: str = option(
         "server for an off-site replica, over a real link; empty: it stays on the medium",
         default="",
-        check=_sftp,
+        check=values.sftp,
     )
-    sftp_key: str = option("file of the private key for that server", default="", check=_path)
+    sftp_key: str = option("file of the private key for that server", default="", check=values.path)
     sftp_host_key: str = option("public key of that server", default="")
 
 
