@@ -87,6 +87,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "office /queue/tickets/<ticket_id>/move": {**ASKED, "target": "x submit"},
     "office /queue/tickets/<ticket_id>/withdraw": {"command": ""},
     "office /link/now": {},
+    "office /nodes/held/replay": {},
     "office /sync/now": {},
     "office /sync/bundles/export": {},
     "office /sync/bundles/import": {},

@@ -7,6 +7,7 @@ from typing import Final
 from appliance.store.ids import RowId
 from appliance.store.tables import Lane, Owner, Row, Table, blob, integer, reference, text
 from appliance.store.transaction import Transaction
+from sync.tables import COMPARISON
 
 OFFICE: Final = "office"
 EVERYWHERE: Final = "hromada"
@@ -57,7 +58,7 @@ TALLY: Final = Table(
     key=("visit",),
     columns=(blob("visit"), integer("steps"), integer("total")),
 )
-TABLES: Final = (VISIT, STEP, DESK, NOTICE, STAFF, TALLY)
+TABLES: Final = (VISIT, STEP, DESK, NOTICE, STAFF, TALLY, COMPARISON)
 UP: Final = (VISIT, STEP, DESK)
 DOWN: Final = (NOTICE, STAFF)
 
