@@ -1,7 +1,6 @@
 """A disk that runs low: lanes give way in order, each time with a line; tickets and audit never."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +19,7 @@ from appliance.store.tables import Lane, Owner, Table, blob, integer
 from appliance.web import truth
 from appliance.web.context import Truth
 from appliance.web.surfaces import Surface
+from tests.small_disk import small_disk
 from tests.store.residents import raw
 from tests.web import places
 from tests.whole_node import whole_node
@@ -150,20 +150,8 @@ def test_once_an_hour_what_is_safe_is_purged(store: Store, clock: FixedClock) ->
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """Give a disk of 24 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small disk")
-    disk = tmp_path / "small"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with small_disk(tmp_path / "small", mebibytes=24) as disk:
+        yield disk
 
 
 def test_a_small_disk_fills_up_with_sightings_and_tickets_find_room_again(

@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import stat
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from sync.backup import shelf
 from sync.backup.model import Medium
 from tests.backup.shelves import DAY, NOON, TABLES, VILLAGE, Node, opened, settings
 from tests.faults.clerk import take
+from tests.small_disk import small_disk
 
 LONGEST_STALL = 0.05
 
@@ -178,22 +178,8 @@ def test_medium_that_vanishes_is_told_and_used_again_when_it_is_back(
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """Give a medium of 12 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small disk")
-    disk = tmp_path / "small"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount: {mounted.stderr.strip()}")
-    try:
+    with small_disk(tmp_path / "small", mebibytes=12) as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_full_medium_gives_up_its_oldest_copies_then_says_so(data: Path, small: Path) -> None:

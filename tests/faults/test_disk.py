@@ -1,7 +1,5 @@
 """The disk is full: what was answered stays, what is refused leaves no trace, and it goes on."""
 
-import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from itertools import count
@@ -19,6 +17,7 @@ from appliance.store.numbers import NumberNotKept
 from appliance.store.tables import Lane
 from tests.faults import invariants
 from tests.faults.clerk import take
+from tests.small_disk import small_disk
 from tests.store.two_ends import CENTRE, TABLES, VILLAGE, opened, settle
 
 pytestmark = pytest.mark.fault
@@ -27,22 +26,10 @@ MEBIBYTE = 1 << 20
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """Give a disk of 4 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", mebibytes=4) as mounted:
+        yield mounted
 
 
 @pytest.fixture
@@ -62,8 +49,8 @@ def work_until_full(store: Store, hand: int, answered: dict[int, RowId]) -> None
 
 
 @pytest.mark.usefixtures("little_cache")
-def test_full_disk_refuses_tickets_and_keeps_all_that_it_answered(small_disk: Path) -> None:
-    file, ballast = small_disk / "node.db", small_disk / "ballast"
+def test_full_disk_refuses_tickets_and_keeps_all_that_it_answered(disk: Path) -> None:
+    file, ballast = disk / "node.db", disk / "ballast"
     ballast.write_bytes(bytes(MEBIBYTE))
     store = Store.open(file, TABLES, node=VILLAGE, clock=SystemClock())
     answered: dict[int, RowId] = {}
@@ -93,13 +80,13 @@ def receive(centre: Store, stream: StreamId, entries: list[Entry], acknowledged:
 
 @pytest.mark.usefixtures("little_cache")
 def test_full_disk_at_the_centre_moves_no_cursor_and_loses_no_entry(
-    small_disk: Path, tmp_path: Path
+    disk: Path, tmp_path: Path
 ) -> None:
     village = opened(tmp_path / "village.db", node=VILLAGE)
     for turn in range(600):
         village.write(take, 1, turn * 20)
-    centre = opened(small_disk / "centre.db", node=CENTRE)
-    ballast = small_disk / "ballast"
+    centre = opened(disk / "centre.db", node=CENTRE)
+    ballast = disk / "ballast"
     ballast.write_bytes(bytes(5 * MEBIBYTE // 2))
     with village.read() as reader:
         entries = log.entries(reader, village.stream, Lane.TICKETS, 0, 1 << 30)

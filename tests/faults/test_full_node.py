@@ -1,7 +1,6 @@
 """The disk of a running node is full: people and programs are told why, and nothing is lost."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.faults.doors import asked, by_hand, by_program
 from tests.faults.hromada import Hromada, Node, eventually, hromada
+from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.fault
 
@@ -19,24 +19,9 @@ LEFT = MEBIBYTE // 2
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Hromada]:
     """Give a hromada whose first village has a disk of 12 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small disk")
-    disk = tmp_path / "verboliz"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount: {mounted.stderr.strip()}")
-    try:
-        with hromada(tmp_path) as made:
-            made.villages[0].environ["VUZOL_LINK_POLL_SECONDS"] = "2"
-            yield made
-    finally:
-        subprocess.run(["umount", disk], check=True)
+    with small_disk(tmp_path / "verboliz", mebibytes=12), hromada(tmp_path) as made:
+        made.villages[0].environ["VUZOL_LINK_POLL_SECONDS"] = "2"
+        yield made
 
 
 def take_until_refused(village: Node, service: str) -> dict[str, object]:

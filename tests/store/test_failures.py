@@ -14,6 +14,7 @@ from appliance.store.database import Store
 from appliance.store.failures import DiskFull, FileDamaged
 from appliance.store.opening import CannotOpen
 from appliance.store.transaction import Transaction
+from tests.small_disk import small_disk
 from tests.store.checking import verify
 from tests.store.sample import NOTE, take, value, village
 
@@ -23,13 +24,8 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of two megabytes."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]
-    if subprocess.run(mounted, check=False).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_disk(tmp_path / "small", mebibytes=2) as disk:
+        yield disk
 
 
 def crowd(store: Store, taken: list[int], errors: list[VuzolError]) -> None:

@@ -1,7 +1,6 @@
 """The page «Флешка»: what is plugged in, what is being done with it, and how that ended."""
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from appliance.web.surfaces import Surface
 from sync import stick as disk
 from sync.courier import COURIER, Courier
 from tests.people.staffing import hire, sign_in
+from tests.small_disk import small_disk
 from tests.whole_node import Node, whole_node
 
 
@@ -34,16 +34,9 @@ def centre(tmp_path: Path) -> Iterator[Node]:
 @pytest.fixture
 def stick(tmp_path: Path) -> Iterator[Path]:
     """Plug a small stick in."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a stick")
-    folder = tmp_path / "sticks" / "sdb1"
-    folder.mkdir(parents=True, exist_ok=True)
-    words = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"needs the right to mount: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    (tmp_path / "sticks").mkdir(exist_ok=True)
+    with small_disk(tmp_path / "sticks" / "sdb1", mebibytes=2) as mounted:
+        yield mounted
 
 
 def courier(node: Node) -> Courier:
